@@ -1,0 +1,60 @@
+"""Every column that a trial reports, spelled once, with its unit."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
+    return field(metadata={"doc": doc, "unit": unit, "timing": timing})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """What one epoch of one trial measured. All but the timing columns are bit-reproducible.
+
+    `train_loss` and `train_accuracy` are running means over the epoch's own steps, in training mode, while the
+    weights move; `fitted` and `exact_train_accuracy` come from the weights as they are after the epoch.
+    """
+
+    epoch: int = _column("epochs finished, from 1", unit="epochs")
+    steps: int = _column("optimizer steps so far", unit="steps")
+    images_seen: int = _column("training images seen so far", unit="images")
+    learning_rate: float = _column("learning rate of the epoch's last step", unit="per step")
+    train_loss: float | None = _column("running cross-entropy; null if not finite", unit="nats")
+    train_accuracy: float = _column("running accuracy on the labels given to the network", unit="fraction")
+    train_accuracy_corrupted: float | None = _column(
+        "the same over the samples chosen for label corruption; null without such samples", unit="fraction"
+    )
+    train_accuracy_clean: float | None = _column(
+        "the same over all other samples; null without such samples", unit="fraction"
+    )
+    test_loss: float | None = _column("cross-entropy on the clean test set; null when not measured", unit="nats")
+    test_accuracy: float | None = _column("accuracy on the clean test set; null when not measured", unit="fraction")
+    exact_train_accuracy: float | None = _column(
+        "accuracy over the whole training set, eval mode, no augmentation; null when not measured", unit="fraction"
+    )
+    fitted: bool = _column("zero errors over the whole training set after this epoch, checked exactly")
+    epochs_to_fit: int | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
+    diverged: bool = _column("the epoch's loss was not finite; the trial ends here")
+    checked_images: int = _column("images the interpolation check had to look at", unit="images")
+    train_seconds: float = _column("time of the epoch's optimizer steps, loading included", unit="s", timing=True)
+    check_seconds: float = _column("time of the interpolation check", unit="s", timing=True)
+    test_seconds: float = _column("time of the test evaluation", unit="s", timing=True)
+    images_per_second: float = _column("training images per second of train_seconds", unit="1/s", timing=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, column by column."""
+        return dataclasses.asdict(self)
+
+
+TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(EpochRecord) if f.metadata["timing"])
+
+STOP_REASONS = {
+    "interpolated": "zero training errors, and epochs_after_fit further epochs done",
+    "max_epochs": "right-censored: max_epochs reached without interpolation",
+    "diverged": "right-censored: the training loss was not finite",
+    "scheduler": "right-censored: the inner scheduler gave the trial up",
+    "error": "right-censored: the trial failed more often than it may; see its error file",
+    "unfinished": "right-censored so far: the trial is running, waiting, or was interrupted",
+}

@@ -1,0 +1,127 @@
+"""TrialSpec: the frozen, validated record of everything that decides a trial's result."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PRECISIONS = ("fp32", "bf16")
+MAX_SEED = 2**32 - 1
+
+
+class SpecError(ValueError):
+    """A value that no trial can run with; the message is one line that names it and the choices."""
+
+
+def _doc(text: str, **extra: Any) -> Any:
+    return field(metadata={"doc": text}, **extra)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSpec:
+    """One trial: data, corruption, model, optimization, seeds. Equal specs give bit-equal results.
+
+    Paths, thread counts and reporting rhythm are no part of it. Raises SpecError on a bad value; whether the data
+    set and the model are known is checked by `rethink.protocol.complete`, which also fills what a sweep leaves open.
+    """
+
+    dataset: str = _doc("name of the image source")
+    image_size: int = _doc("side of the centre crop the network sees, pixels (paper: 28)")
+    train_samples: int | None = _doc("size of the class-balanced training subset; none: all", default=None)
+    subset_seed: int = _doc("seed that chooses the training subset", default=0)
+    label_corruption: float = _doc("label corruption level p in [0, 1]", default=0.0)
+    corruption_seed: int = _doc("seed of the corruption draws", default=0)
+    model: str = _doc("name of the model")
+    depth: int | None = _doc("depth, for models that have the choice (wide_resnet)", default=None)
+    width: int | None = _doc("widening factor, for models that have the choice (wide_resnet)", default=None)
+    batch_norm: bool | None = _doc("BatchNorm on or off, for models that have the choice", default=None)
+    dropout: float = _doc("dropout probability; 0: off", default=0.0)
+    seed: int = _doc("seed of initialization, batch order, augmentation and dropout", default=0)
+    batch_size: int = _doc("images per step", default=128)
+    learning_rate: float = _doc("initial learning rate")
+    learning_rate_decay: float = _doc("factor on the learning rate after every 50,000 images", default=0.95)
+    momentum: float = _doc("momentum of SGD", default=0.9)
+    weight_decay: float = _doc("L2 coefficient of SGD; 0: off", default=0.0)
+    precision: str = _doc("arithmetic of the forward pass: fp32 or bf16 (autocast)", default="fp32")
+    max_epochs: int = _doc("right-censoring limit, epochs over the training subset", default=1000)
+    epochs_after_fit: int = _doc("epochs to train on after interpolation", default=0)
+    test_every: int = _doc("epochs between test evaluations; 0: only at the fit and the end", default=1)
+
+    def __post_init__(self) -> None:
+        _fix_types(self)
+        _require(bool(self.dataset), "dataset", self.dataset, "a name")
+        _require(bool(self.model), "model", self.model, "a name")
+        for name in ("image_size", "batch_size", "max_epochs"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
+        for name in ("train_samples", "depth", "width"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1, name, value, "a whole number from 1, or none")
+        for name in ("subset_seed", "corruption_seed", "seed"):
+            _require(0 <= getattr(self, name) <= MAX_SEED, name, getattr(self, name), f"from 0 to {MAX_SEED}")
+        for name in ("epochs_after_fit", "test_every"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "a whole number from 0")
+        _require(0 <= self.label_corruption <= 1, "label_corruption", self.label_corruption, "in [0, 1]")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
+        _require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
+        _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "above 0")
+        _require(0 < self.learning_rate_decay <= 1, "learning_rate_decay", self.learning_rate_decay, "in (0, 1]")
+        _require(0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "0 or more")
+        _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
+
+    @property
+    def spec_id(self) -> str:
+        """Twelve hexadecimal digits that stand for this spec: equal for equal specs, on every machine."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """Readable and unique, fit for a folder: model, level, seed and spec id."""
+        return f"{self.model[:60]}-p{self.label_corruption:g}-seed{self.seed}-{self.spec_id}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, field by field."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
+        """The inverse of to_dict. Raises SpecError for a field that is unknown or missing."""
+        known = {f.name: f for f in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise SpecError(f"unknown field {name!r}; choose from {', '.join(known)}")
+        for name, f in known.items():
+            if f.default is dataclasses.MISSING and name not in values:
+                raise SpecError(f"{name} is missing")
+        return cls(**values)
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise SpecError(f"{name} = {value!r} is not allowed: {allowed}")
+
+
+def _fix_types(spec: TrialSpec) -> None:
+    """Give every field exactly its declared type, so that 1 and 1.0 make one spec id; refuse anything lossy."""
+    for f in dataclasses.fields(spec):
+        object.__setattr__(spec, f.name, _as_declared(f.name, getattr(spec, f.name), str(f.type)))
+
+
+def _as_declared(name: str, value: Any, declared: str) -> Any:
+    kind, optional = declared.removesuffix(" | None").removeprefix("<class '").removesuffix("'>"), "None" in declared
+    if value is None:
+        _require(optional, name, value, f"a value of type {kind}")
+        return None
+    if kind in ("bool", "str"):
+        _require(type(value).__name__ == kind, name, value, f"a value of type {kind}")
+        return value
+    try:
+        number = float(value)
+        exact = not isinstance(value, bool | str) and (kind == "float" or number == int(value))
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    _require(exact and math.isfinite(number), name, value, f"a finite value of type {kind}")
+    return number + 0.0 if kind == "float" else int(value)  # + 0.0 turns -0.0 into 0.0

@@ -1,0 +1,1 @@
+"""Run directories in; tidy frames, statistics, tables and figures out. Imports no torch, no ray, no ffcv."""

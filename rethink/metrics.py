@@ -1,8 +1,11 @@
 """Every column that a trial reports, spelled once, with its unit."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from rethink.spec import TrialSpec
 
 
 def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
@@ -58,3 +61,13 @@ STOP_REASONS = {
     "error": "right-censored: the trial failed more often than it may; see its error file",
     "unfinished": "right-censored so far: the trial is running, waiting, or was interrupted",
 }
+
+
+def stop_reason(spec: TrialSpec, row: Mapping[str, Any]) -> str | None:
+    """Why a trial ends after this epoch row, of its own; none: it would train on."""
+    fit = row["epochs_to_fit"]
+    if fit is not None and row["epoch"] >= fit + spec.epochs_after_fit:
+        return "interpolated"
+    if row["diverged"]:
+        return "diverged"
+    return "max_epochs" if row["epoch"] >= spec.max_epochs else None

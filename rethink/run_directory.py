@@ -8,7 +8,8 @@
     tune/  tensorboard/  figures/
 
 A trial appends and syncs its own rows, so nothing that was measured depends on the driver's life. Every attempt has
-a file of its own: two writers never share one, whatever the network did. No torch, no Ray: analysis reads with this too.
+a file of its own: two writers never share one, whatever the network did. Analysis reads with this module too: it
+knows neither torch nor Ray.
 """
 
 import contextlib

@@ -1,0 +1,26 @@
+"""Cells: the groups of trials that differ in nothing but their seeds, the only ones that may be averaged."""
+
+import pandas as pd
+
+from analysis.columns import SPEC
+
+BASE = ("dataset", "train_samples", "model")
+LEVEL = "label_corruption"
+SEEDS = ("seed", "subset_seed", "corruption_seed")
+
+
+def line_columns(trials: pd.DataFrame) -> list[str]:
+    """The columns that tell the lines of a figure apart: data, model, every option that differs within a model.
+
+    `run` is among them if a spec was run twice: one trial run twice is not two seeds.
+    """
+    options = [column.name for column in SPEC if column.name not in (*BASE, *SEEDS, LEVEL)]
+    groups = trials.groupby(list(BASE), observed=True, dropna=False)
+    most = groups[options].nunique(dropna=False).max()  # distinct values within one model
+    differing = [name for name in options if most[name] > 1]
+    return [*BASE, *differing, *(["run"] if trials["spec_id"].duplicated().any() else [])]
+
+
+def cell_columns(trials: pd.DataFrame) -> list[str]:
+    """The columns that tell cells apart: those of the lines, and the label corruption level."""
+    return [*line_columns(trials), LEVEL]

@@ -1,0 +1,179 @@
+"""Every column of every frame, described once. `python -m analysis.columns` writes docs/dataframes.md from it."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from rethink.metrics import STOP_REASONS, EpochRecord
+from rethink.spec import TrialSpec
+
+STATUSES = {
+    "fitted": "zero training errors reached",
+    "censored": "ended without it: max_epochs, diverged or scheduler",
+    "failed": "ended without it by an error",
+    "unfinished": "running, interrupted or waiting to be restored, not fitted so far",
+    "not started": "no attempt has begun",
+}
+DTYPES = {int: "Int64", float: "Float64", bool: "boolean", str: "category"}
+TIME = "datetime64[us, UTC]"
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "dataframes.md"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a frame. `categories` fixes a categorical column's values and their order."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    categories: tuple[str, ...] | None = None
+
+
+def _declared(record: type[Any]) -> tuple[Column, ...]:
+    hints = get_type_hints(record)
+    return tuple(
+        Column(f.name, _dtype(hints[f.name]), f.metadata.get("unit", ""), f.metadata["doc"])
+        for f in dataclasses.fields(record)
+    )
+
+
+def _dtype(hint: Any) -> str:
+    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
+    return DTYPES[kinds[0]]
+
+
+_IDENTITY = (
+    Column("run", "category", "", "name of the run directory"),
+    Column("spec_id", "string", "", "id of the spec; `run` and `spec_id` together are the key of a trial"),
+)
+SPEC = _declared(TrialSpec)
+_OUTCOME = (
+    Column("status", "category", "", "; ".join(f"*{k}*: {v}" for k, v in STATUSES.items()), tuple(STATUSES)),
+    Column(
+        "stop_reason",
+        "category",
+        "",
+        "what the rows show, else the recorded outcome; " + "; ".join(f"*{k}*: {v}" for k, v in STOP_REASONS.items()),
+        tuple(STOP_REASONS),
+    ),
+    Column("fitted", "boolean", "", "whether `epochs_to_fit` is known"),
+    Column("epochs_to_fit", "Int64", "epochs", "first epoch after which there was no training error; null: none yet"),
+    Column("epochs", "Int64", "epochs", "last epoch done, 0 before the first; if not fitted, the censoring time"),
+    Column("images_to_fit", "Int64", "images", "training images seen at `epochs_to_fit`"),
+    Column("train_loss", "Float64", "nats", "running, of the last epoch; null if not finite"),
+    Column("train_accuracy", "Float64", "fraction", "running, of the last epoch"),
+    Column("exact_train_accuracy", "Float64", "fraction", "at the last epoch; null if not measured there"),
+    Column("test_loss", "Float64", "nats", "at the last epoch; null if not measured there"),
+    Column("test_accuracy", "Float64", "fraction", "at the last epoch; null if not measured there"),
+    Column("test_error", "Float64", "fraction", "1 - `test_accuracy`"),
+    Column("generalization_gap", "Float64", "fraction", "`exact_train_accuracy` - `test_accuracy`; null if either is"),
+    Column(
+        "seconds",
+        "Float64",
+        "s",
+        "train, check and test seconds summed over the rows that count (repeated work is left out); "
+        "null if the row of an epoch is lost",
+    ),
+    Column("attempts", "Int64", "", "attempts begun"),
+    Column("damaged_lines", "Int64", "lines", "unreadable lines in the trial's row files"),
+)
+_PROVENANCE = (
+    Column("host", "category", "", "machine of the last attempt"),
+    Column("device", "category", "", "device of the last attempt"),
+    Column("threads", "Int64", "", "threads of the last attempt"),
+    Column("code_version", "category", "", "version of rethink in the last attempt"),
+    Column("versions", "category", "", "every version that the last attempt recorded"),
+    Column("data_sha256", "category", "", "content hash of the data that the last attempt read"),
+    Column("started", TIME, "", "start of the first attempt"),
+)
+TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
+
+JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
+RECORD = _declared(EpochRecord)
+EPOCHS = tuple(column for column in TRIALS if column.name in JOINED) + RECORD
+
+STATISTICS = (
+    Column("n", "Int64", "trials", "trials of the cell, whatever became of them"),
+    Column("fitted", "Int64", "trials", "of them, *fitted*"),
+    Column("censored", "Int64", "trials", "of them, *censored*"),
+    Column("diverged", "Int64", "trials", "of the censored, those that diverged"),
+    Column("failed", "Int64", "trials", "of them, *failed*"),
+    Column("unfinished", "Int64", "trials", "of them, *unfinished* or *not started*"),
+    Column(
+        "epochs_to_fit_median",
+        "Float64",
+        "epochs",
+        "median over all n, an unfitted trial standing for any time above its censoring time; "
+        "null where that leaves the median open",
+    ),
+    Column("epochs_to_fit_above", "Float64", "epochs", "where it is open: the median is above this"),
+    Column("epochs_to_fit_min", "Int64", "epochs", "least over the fitted trials"),
+    Column("epochs_to_fit_max", "Int64", "epochs", "greatest over the fitted trials"),
+    Column("unfitted_from", "Int64", "epochs", "least censoring time of the unfitted trials"),
+    Column(
+        "test_error_n",
+        "Int64",
+        "trials",
+        "trials that the test error statistics are over: ended, not by an error, and measured at the last epoch",
+    ),
+    Column("test_error_mean", "Float64", "fraction", "their mean"),
+    Column("test_error_std", "Float64", "fraction", "their sample standard deviation (n - 1); null for n < 2"),
+    Column("test_error_min", "Float64", "fraction", "their least"),
+    Column("test_error_max", "Float64", "fraction", "their greatest"),
+    Column("gap_n", "Int64", "trials", "the same for the generalization gap"),
+    Column("gap_mean", "Float64", "fraction", "mean generalization gap"),
+    Column("gap_std", "Float64", "fraction", "its sample standard deviation; null for n < 2"),
+    Column("minutes", "Float64", "min", "`seconds` summed over the cell; null if that of any trial is"),
+    Column("damaged_lines", "Int64", "lines", "unreadable lines in the cell's row files"),
+)
+
+
+_INTRODUCTION = """# Data frames
+
+Written by `python -m analysis.columns` from the descriptions in the code; change it there.
+
+```python
+from analysis.frames import load
+load("runs/demo").trials.query("label_corruption == 1 and fitted")[["model", "seed", "epochs_to_fit", "test_error"]]
+```
+
+`load` takes any number of run directories, finished, running or crashed. A trial that did not fit, failed or never
+started has its row in `trials` like every other, with `<NA>` where nothing was measured. If two runs given together
+hold the same spec, both rows stay and `run` tells them apart; `summary` and the figures then keep the runs apart too:
+one trial run twice is never taken for two seeds. `damaged_lines` is the number of unreadable lines in all files read
+(a crash can tear the last one); the files are named in a warning.
+
+The dtypes are pandas' nullable ones. A category that nobody used is not offered, save in `status` and `stop_reason`.
+"""
+_SECTIONS = (
+    ("trials", "`load(...).trials`: one row per trial that `run.json` asked for.", TRIALS),
+    (
+        "epochs",
+        "`load(...).epochs`: one row per trial and epoch, however often a trial was restored: of each epoch, that of "
+        "the last attempt that reached it, up to the row that ended the trial. Other spec columns: merge with `trials` "
+        "on `run` and `spec_id`. `learning_rate` is here the schedule's, in `trials` the initial one.",
+        EPOCHS,
+    ),
+    (
+        "summary",
+        "`analysis.summary.summary(trials)`: one row per cell, that is `dataset`, `train_samples`, `model`, whatever "
+        "options differ within a model, and `label_corruption`; trials that differ in seeds alone share a cell.",
+        STATISTICS,
+    ),
+)
+
+
+def document() -> str:
+    """The text of docs/dataframes.md."""
+    return "\n".join([_INTRODUCTION, *(_section(*section) for section in _SECTIONS)])
+
+
+def _section(title: str, text: str, columns: tuple[Column, ...]) -> str:
+    rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in columns]
+    return "\n".join([f"## {title}", "", text, "", "| name | dtype | unit | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document())

@@ -1,0 +1,86 @@
+"""The lines of a figure over the label corruption level, and the frame that they are drawn in."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import style
+from analysis.captions import line_label
+from analysis.cells import LEVEL, line_columns
+from analysis.summary import summary
+
+_DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
+_NOTE_WIDTH = 76  # characters of small print across the figure
+_SHORT = 34  # characters of a legend label of which two fit side by side
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its trials, their summary in order of level, and its looks."""
+
+    label: str
+    look: style.Look
+    dodge: float
+    trials: pd.DataFrame
+    cells: pd.DataFrame
+
+    def draw(self, axes: Axes, middle: "pd.Series[Any]") -> None:
+        """The line through one value a level; it breaks where that is null."""
+        axes.plot(_floats(self.cells[LEVEL]) + self.dodge, _floats(middle), **self.look.of_line)
+
+    def draw_band(self, axes: Axes, least: "pd.Series[Any]", greatest: "pd.Series[Any]") -> None:
+        """The band between two values a level; it breaks where either is null."""
+        levels = _floats(self.cells[LEVEL]) + self.dodge
+        axes.fill_between(levels, _floats(least), _floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
+
+    def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
+        """One dot a trial, or one open upward triangle where the trial did not fit."""
+        levels = _floats(trials[LEVEL]) + self.dodge
+        axes.plot(levels, _floats(values), **(self.look.of_dots if fitted else self.look.of_unfitted))
+
+
+def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    return values.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
+    """The lines of these trials; `count` is the summary's column that states n. Raises ValueError for no trials."""
+    if trials.empty:
+        raise ValueError("the runs asked for no trial: there is nothing to draw")
+    names = line_columns(trials)
+    mixed = [name for name in ("dataset", "train_samples") if len(trials[name].unique()) > 1]
+    groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
+    step = min(_DODGE, _MOST_DODGE / len(groups))
+    lines = []
+    for index, group in enumerate(groups):
+        cells = summary(group)
+        values = {name: group[name].iloc[0] for name in names}
+        label = line_label(values, cells[count].tolist(), mixed)
+        lines.append(Line(label, style.look(index), step * (index - (len(groups) - 1) / 2), group, cells))
+    return lines
+
+
+def framed(title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int) -> tuple[Figure, Axes]:
+    """A figure with a level axis, the lines' legend, and a note that says what is drawn and how many trials are not."""
+    shifted = " Lines stand a little apart sideways, to be seen." if len(lines) > 1 else ""
+    told = note + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
+    wrapped = textwrap.wrap(told, _NOTE_WIDTH, break_on_hyphens=False)
+    columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
+    legend_rows = -(-len(lines) // columns)
+    figure, axes = style.new_figure(title, subtitle, legend_rows + len(wrapped))
+    style.small_print(figure, "\n".join(wrapped), len(wrapped))
+    handles = [Line2D([], [], label=line.label, **line.look.of_line) for line in lines]
+    style.legend(figure, handles, columns, legend_rows + len(wrapped))
+    levels = sorted({float(level) for line in lines for level in line.cells[LEVEL]})
+    axes.set_xticks(levels, [f"{level:g}" for level in levels])
+    axes.set_xlim(-0.06, 1.06)
+    axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
+    return figure, axes

@@ -1,0 +1,110 @@
+"""How every figure looks: one paper column wide, told apart by colour, marker and dash, readable in grayscale."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
+MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
+PADDING = 0.08  # inches
+LINE_HEIGHT = 0.125  # inches, of the small print
+SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
+GREY = "#555555"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What tells one line from the others."""
+
+    color: str
+    marker: str
+    dash: str
+
+    @property
+    def of_line(self) -> dict[str, Any]:
+        edge = {"markeredgecolor": "white", "markeredgewidth": 0.4}  # parts markers that overlap
+        return {"color": self.color, "marker": self.marker, "ls": self.dash, "lw": 1.1, "markersize": 4.2, **edge}
+
+    @property
+    def of_dots(self) -> dict[str, Any]:
+        return {
+            "color": self.color,
+            "marker": ".",
+            "linestyle": "",
+            "markersize": 3.5,
+            "markeredgewidth": 0,
+            "alpha": 0.6,
+        }
+
+    @property
+    def of_unfitted(self) -> dict[str, Any]:
+        return {"color": self.color, "marker": "^", "linestyle": "", "markersize": 4.5, "markerfacecolor": "none"}
+
+
+# Okabe and Ito's palette without its yellow, which vanishes on white; no upward triangle, which means "not fitted"
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+_MARKERS = ("o", "s", "D", "v", "P", "X", "*")
+_DASHES = ("-", "--", "-.", ":")
+
+
+def look(index: int) -> Look:
+    """Distinct for the first 7 x 4 lines of a figure."""
+    count = len(_COLORS)
+    return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[(index + index // count) % len(_DASHES)])
+
+
+def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
+    """A titled figure with room for `below` lines of small print under the axes."""
+    head, foot = 0.42, 0.38 + below * LINE_HEIGHT + 2 * PADDING
+    height = head + PLOT_HEIGHT + foot
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes(
+        (MARGIN_LEFT / WIDTH, foot / height, 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH, PLOT_HEIGHT / height)
+    )
+    figure.text(PADDING / WIDTH, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
+    figure.text(PADDING / WIDTH, 1 - 0.23 / height, subtitle, fontsize=SMALL, color=GREY, va="top")
+    axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_linewidth(0.6)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.5)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def small_print(figure: Figure, text: str, rows: int) -> None:
+    """Lines of text at the foot of the figure."""
+    top = (rows * LINE_HEIGHT + 0.5 * PADDING) / figure.get_figheight()
+    figure.text(PADDING / WIDTH, top, text, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
+
+
+def legend(figure: Figure, handles: list[Line2D], columns: int, rows: int) -> None:
+    """A legend whose upper edge is `rows` lines above the foot of the figure."""
+    figure.legend(
+        handles=handles,
+        ncols=columns,
+        loc="upper left",
+        bbox_to_anchor=(PADDING / WIDTH, (rows * LINE_HEIGHT + 1.5 * PADDING) / figure.get_figheight()),
+        fontsize=SMALL,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        labelspacing=0.5,
+        handlelength=3.2,
+        columnspacing=1.5,
+    )
+
+
+def write(figure: Figure, path: Path) -> list[Path]:
+    """Write path.png (200 dpi) and path.svg, the same bytes whenever the figure is the same."""
+    png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
+    figure.savefig(png, dpi=200)
+    with mpl.rc_context({"svg.hashsalt": "rethink"}):
+        figure.savefig(svg, metadata={"Date": None})
+    return [png, svg]

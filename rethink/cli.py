@@ -1,0 +1,103 @@
+"""The command line that every sweep file and the `rethink` command share."""
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import sweeps
+from rethink.label_export import export_labels
+from rethink.options import OneLineParser, add_run_options, add_spec_options, run_options, spec_overrides
+from rethink.results import show_results
+from rethink.run_directory import find_runs
+from rethink.runner import resume, start
+from rethink.spec import SpecError
+from rethink.sweep import Sweep
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `rethink` command. Returns the exit status."""
+    parser = OneLineParser(prog="rethink", description="Sweeps over corrupted data: who generalizes, who memorizes?")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=OneLineParser)
+    run = commands.add_parser("run", help="run a sweep: `rethink run SWEEP --help` shows its options", add_help=False)
+    run.add_argument("sweep", choices=_sweep_names(), metavar="SWEEP", help=", ".join(_sweep_names()))
+    run.add_argument("options", nargs=argparse.REMAINDER)
+    resumed = commands.add_parser("resume", help="run what is left of an interrupted or failed run")
+    resumed.add_argument("run", type=Path, help="run directory")
+    drawn = commands.add_parser("figures", help="table and figures of one or more runs")
+    drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
+    drawn.add_argument("--output", type=Path, help="folder of the figures (default: figures/ in the first run)")
+    labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
+    labels.add_argument("run", type=Path, help="run directory")
+    labels.add_argument("output", type=Path, help="folder of the CSV files, one for each corruption")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "run":
+        sweep: Sweep = importlib.import_module(f"sweeps.{arguments.sweep}").SWEEP
+        return run_sweep(sweep, arguments.options)
+    return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
+
+
+def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
+    """The command line of one sweep file. Returns the exit status: 2, in one line, for what no trial can run with."""
+    parser = _sweep_parser(sweep)
+    arguments = parser.parse_args(argv)
+    return _in_one_line(parser.prog, lambda: _run(sweep, arguments))
+
+
+def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
+    parser = OneLineParser(prog=f"rethink run {sweep.name}", description=sweep.about)
+    variants = parser.add_mutually_exclusive_group()
+    for name in sweep.variants:
+        if name != "default":
+            variants.add_argument(
+                f"--{name}", dest="variant", action="store_const", const=name, help=f"the sweep's {name} variant"
+            )
+    parser.add_argument("--storage", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
+    add_spec_options(parser)
+    add_run_options(parser)
+    return parser
+
+
+def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
+    variant = arguments.variant or "default"
+    specs = sweep.specs(variant, spec_overrides(arguments))
+    run = start(sweep, variant, specs, arguments.storage, arguments.name, run_options(arguments))
+    return show_results([run])
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    return show_results([resume(run)])
+
+
+def _figures(arguments: argparse.Namespace) -> int:
+    return show_results(list(find_runs(arguments.runs)), arguments.output)
+
+
+def _labels(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    for path in export_labels(run, arguments.output):
+        print(path)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "resume": _resume,
+    "figures": _figures,
+    "labels": _labels,
+}
+
+
+def _in_one_line(prog: str, action: Callable[[], int]) -> int:
+    try:
+        return action()
+    except (SpecError, FileNotFoundError) as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+
+
+def _sweep_names() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(sweeps.__path__)]

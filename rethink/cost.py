@@ -1,0 +1,44 @@
+"""Expected cost of a trial, for scheduling only: no result depends on it."""
+
+from functools import cache
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rethink import models
+from rethink.spec import TrialSpec
+
+
+def expected_cost(spec: TrialSpec, train_samples: int, classes: int) -> float:
+    """Relative time to interpolation: floating-point operations of an epoch × the epochs' growth with the level.
+
+    An MLP on 5,000 Fashion-MNIST images needed 58, 111, 138 and 184 epochs at levels 0, 0.2, 0.6 and 1: about 1 + 2p.
+    """
+    size = spec.train_samples or train_samples
+    return size * flops_per_image(spec, classes) * (1 + 2 * spec.label_corruption)
+
+
+def flops_per_image(spec: TrialSpec, classes: int) -> int:
+    """Floating-point operations of one image's forward pass, counted on a network without memory."""
+    return _flops(spec.model, spec.depth, spec.width, spec.batch_norm, spec.image_size, classes)
+
+
+@cache
+def _flops(
+    model: str, depth: int | None, width: int | None, batch_norm: bool | None, image_size: int, classes: int
+) -> int:
+    spec = TrialSpec(
+        dataset="none",
+        model=model,
+        depth=depth,
+        width=width,
+        batch_norm=batch_norm,
+        image_size=image_size,
+        learning_rate=1,
+    )
+    shape = (3, image_size, image_size)
+    with torch.device("meta"):
+        network = models.build_model(spec, shape, classes).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.empty(1, *shape))
+    return int(counter.get_total_flops())

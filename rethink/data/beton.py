@@ -1,0 +1,285 @@
+"""Betons: each data set written once to FFCV files in a cache folder, and checked before FFCV opens them.
+
+    <cache>/<source>-<fingerprint>/train.beton  test.beton   the samples, as FFCV writes them
+                                   train.json   test.json    what is in the beton, and its checksum; written last
+                                   lock                      held by the one process that writes
+
+FFCV itself has no checksum: it serves altered pixels as they are, and crashes or hangs on other damage.
+"""
+
+import dataclasses
+import errno
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from rethink.data import sources
+from rethink.data.sources import DataError, ImageData, Split
+from rethink.data.sources.checked_split import CheckedSplit
+
+FORMAT = {"format": "rethink-beton", "version": 1}
+FFCV_VERSION = 2
+HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
+ALLOCATION_BYTES = 24  # an entry of the allocation table; every sample has one, its image
+MIN_PAGE = 2**21  # FFCV's least page size, bytes
+IMAGES_PER_PAGE = 8  # at least: an image never lies across two pages, so this bounds the loss to 1/8
+REBUILD = "prepare the data set again, or delete its folder"
+
+
+@dataclass(frozen=True)
+class Beton:
+    """One FFCV file, and what its sidecar says of it. Sample i is sample i of the source."""
+
+    path: Path
+    samples: int
+    height: int  # pixels
+    width: int
+    channels: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]  # of this split's pixels, per channel, 0-255
+    std: tuple[float, ...]
+    content_sha256: str  # of shape, images and labels in order: the same on every machine
+    file_size: int  # bytes
+    checksum: str  # BLAKE2b of the file
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A data set ready to be read. Raises DataError if train and test images differ in size."""
+
+    source: str
+    train: Beton
+    test: Beton
+
+    def __post_init__(self) -> None:
+        train, test = ((beton.height, beton.width) for beton in (self.train, self.test))
+        if train != test:
+            raise DataError(f"{self.source}: train images are {train}, test images {test} (height, width); make one")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.train.class_names
+
+    @property
+    def classes(self) -> int:
+        return self.train.classes
+
+    @property
+    def content_sha256(self) -> str:
+        """Stands for all images and labels of both splits: the same on every machine."""
+        return hashlib.sha256(f"{self.train.content_sha256} {self.test.content_sha256}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """The folder of one source at one state of its data."""
+
+    folder: Path
+    source: str
+    fingerprint: str
+
+    def beton(self, split: str) -> Path:
+        return self.folder / f"{split}.beton"
+
+    def identity(self, split: str) -> dict[str, Any]:
+        return {**FORMAT, "source": self.source, "fingerprint": self.fingerprint, "split": split}
+
+
+def prepare(source_name: str, data_dir: Path | None = None, cache_dir: Path | None = None) -> PreparedData:
+    """The betons of a source, verified; written first if they are missing or damaged. Any process may call it.
+
+    `cache_dir` is by default the user's cache folder. Raises SpecError for an unknown source, and DataError for data
+    that cannot be had, that do not fit, or that cannot be written.
+    """
+    source = sources.get(source_name)
+    fingerprint = source.fingerprint(data_dir)
+    root = Path(platformdirs.user_cache_dir("rethink")) if cache_dir is None else cache_dir
+    cache = _Cache(root / f"{source_name}-{_blake2b(fingerprint.encode())[:12]}", source_name, fingerprint)
+    prepared = _load(cache)
+    if prepared is not None:
+        return prepared
+    try:
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(cache.folder / "lock"):
+            prepared = _load(cache)  # another process may have written it meanwhile
+            if prepared is None:
+                prepared = _write(source.open(data_dir), cache)
+            return prepared
+    except OSError as error:
+        raise DataError(
+            f"cannot prepare {source_name} in {cache.folder} ({error}); mend that or choose another cache folder"
+        ) from error
+
+
+def verify(beton: Beton) -> None:
+    """Check size, checksum and number of samples of the file. Raises DataError with one line.
+
+    The checksum of an unchanged file (path, size, modification time, inode) is computed once per process.
+    """
+    try:
+        stat = beton.path.stat()
+        if stat.st_size != beton.file_size:
+            raise DataError(f"{beton.path} has {stat.st_size} bytes instead of {beton.file_size}; {REBUILD}")
+        checksum = _file_checksum(beton.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        header = _read_header(beton.path)
+    except OSError as error:
+        raise DataError(f"cannot read {beton.path} ({error.strerror}); {REBUILD}") from error
+    if checksum != beton.checksum:
+        raise DataError(f"{beton.path} was altered: its checksum is not that of its sidecar; {REBUILD}")
+    version, _fields, _page_size, samples, table = header
+    if (version, samples, table + samples * ALLOCATION_BYTES) != (FFCV_VERSION, beton.samples, beton.file_size):
+        raise DataError(f"{beton.path} is no FFCV file of {beton.samples} samples; {REBUILD}")
+
+
+@functools.cache
+def _file_checksum(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
+    return _hash_file(path)
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def _read_header(path: Path) -> tuple[int, ...]:
+    with path.open("rb") as file:
+        return HEADER.unpack(file.read(HEADER.size).ljust(HEADER.size, b"\0"))
+
+
+def _load(cache: _Cache) -> PreparedData | None:
+    """What is in the cache, verified; None if anything is missing, damaged or foreign."""
+    try:
+        train, test = (_read_sidecar(cache, split) for split in ("train", "test"))
+        verify(train)
+        verify(test)
+    except (OSError, DataError):
+        return None
+    return PreparedData(cache.source, train, test)
+
+
+def _read_sidecar(cache: _Cache, split: str) -> Beton:
+    path = cache.beton(split)
+    text = path.with_suffix(".json").read_bytes()
+    try:
+        sidecar = json.loads(text)
+        checksum = sidecar.pop("sidecar_checksum")
+        whole = checksum == _blake2b(_canonical(sidecar)) and sidecar["identity"] == cache.identity(split)
+        entries = sidecar["beton"].items()
+        fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entries}
+        beton = Beton(path=path, **fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"the sidecar of {path} is damaged; {REBUILD}") from error
+    if not whole:
+        raise DataError(f"the sidecar of {path} is damaged or foreign; {REBUILD}")
+    return beton
+
+
+def _write_sidecar(path: Path, identity: dict[str, Any], beton: Beton) -> None:
+    fields = dataclasses.asdict(beton)
+    del fields["path"]
+    sidecar: dict[str, Any] = {"identity": identity, "beton": fields}
+    sidecar["sidecar_checksum"] = _blake2b(_canonical(sidecar))
+    path.write_text(json.dumps(sidecar, indent=1))
+    _sync(path)
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _blake2b(content: bytes) -> str:
+    return hashlib.blake2b(content).hexdigest()
+
+
+def _write(data: ImageData, cache: _Cache) -> PreparedData:
+    """Write both splits under temporary names, then put them in place, the sidecars last. Needs the lock."""
+    for leftover in cache.folder.glob("partial-*"):  # of a writer that was killed
+        shutil.rmtree(leftover)
+    betons = {}
+    with tempfile.TemporaryDirectory(dir=cache.folder, prefix="partial-") as partial:
+        for name, split in (("train", data.train), ("test", data.test)):
+            path = Path(partial, f"{name}.beton")
+            beton = _write_split(path, split, data.class_names, f"{cache.source} {name}")
+            betons[name] = dataclasses.replace(beton, path=cache.beton(name))
+            _write_sidecar(path.with_suffix(".json"), cache.identity(name), betons[name])
+        prepared = PreparedData(cache.source, **betons)
+        for suffix in (".beton", ".json"):
+            for name in betons:
+                os.replace(Path(partial, name + suffix), cache.folder / (name + suffix))
+    return prepared
+
+
+def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: str) -> Beton:
+    samples = CheckedSplit(split, len(class_names), what)
+    _write_samples(path, samples)
+    _sync(path)
+    height, width, channels = samples.shape
+    return Beton(
+        path=path,
+        samples=len(samples),
+        height=height,
+        width=width,
+        channels=channels,
+        class_names=class_names,
+        mean=samples.mean,
+        std=samples.std,
+        content_sha256=samples.sha256,
+        file_size=path.stat().st_size,
+        checksum=_hash_file(path),
+    )
+
+
+def _write_samples(path: Path, samples: CheckedSplit) -> None:
+    """What FFCV's DatasetWriter does, in this process: its workers leave it waiting for ever when a sample raises."""
+    from rethink.ffcv_runtime import DatasetWriter, IntField, MemoryAllocator, RGBImageField, handle_sample
+
+    page_size = max(MIN_PAGE, 1 << (IMAGES_PER_PAGE * math.prod(samples.shape) - 1).bit_length())
+    fields = {"image": RGBImageField(write_mode="raw"), "label": IntField()}
+    writer = DatasetWriter(str(path), fields, page_size, num_workers=1)
+    writer.num_samples = len(samples)
+    writer.prepare()
+    metadata = _private_metadata(writer)
+    allocator = MemoryAllocator(str(path), writer.data_region_start, page_size)
+    allocator.__enter__()  # not `with`: its exit can wait for ever for a page after an interrupt
+    try:
+        for index, sample in enumerate(samples):
+            handle_sample(sample, index, metadata.dtype.names, metadata, allocator, fields)
+        allocator.flush_page()
+    finally:
+        allocator.fp.close()
+    writer.finalize(allocator.allocations)
+    pages = allocator.offset + allocator.next_page_written.value * page_size
+    if path.stat().st_size != pages + len(samples) * ALLOCATION_BYTES:  # FFCV ignores short writes
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _private_metadata(writer: Any) -> npt.NDArray[np.void]:
+    """Swap the writer's shared memory, which only its workers need and a crash would leave behind, for an array."""
+    writer.metadata_sm.close()
+    writer.metadata_sm.unlink()
+    metadata: npt.NDArray[np.void] = np.zeros(writer.num_samples, writer.metadata_type)
+    writer.metadata_sm = SimpleNamespace(buf=metadata.view(np.uint8))
+    return metadata
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

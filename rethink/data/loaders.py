@@ -1,0 +1,89 @@
+"""BetonStream: batches of a beton in any order, with any labels, from one FFCV loader that is never rebuilt."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rethink.corruption.operations import LabelLookup
+from rethink.data.beton import Beton, verify
+from rethink.data.operations import CroppedImages, StandardizedImages
+from rethink.ffcv_runtime import Loader, OrderOption, SafeEpochIterator, ToTensor, ToTorchImage
+from rethink.randomness import generator
+
+
+class Batch(NamedTuple):
+    """n samples. `images` and `labels` are valid until the next batch is asked for: FFCV reuses their memory."""
+
+    images: torch.Tensor  # (n, 3, crop, crop) float32, channels-last strides
+    labels: torch.Tensor  # (n,) int64
+    indices: npt.NDArray[np.int64]  # (n,) in the data set
+
+
+class BetonStream:
+    """Reads one beton for many trials; crop and label table may change between passes. One pass at a time.
+
+    FFCV leaks with every loader built, so a process keeps one stream per beton. Raises what `verify` raises.
+    """
+
+    def __init__(self, beton: Beton) -> None:
+        verify(beton)
+        self.beton = beton
+        self._images = CroppedImages(beton.height, beton.width)
+        self._labels = LabelLookup(np.zeros(0, np.int64))
+        self._loader = Loader(
+            str(beton.path),
+            batch_size=1,
+            num_workers=1,
+            order=OrderOption.SEQUENTIAL,
+            drop_last=False,
+            pipelines={
+                "image": [self._images, StandardizedImages(), ToTensor(), ToTorchImage(channels_last=True)],
+                "label": [self._labels, ToTensor()],
+            },
+        )
+        self.true_labels: npt.NDArray[np.int64] = np.ascontiguousarray(self._loader.reader.metadata["f1"])
+        self._labels.table = self.true_labels
+
+    def configure(self, crop: int, labels: npt.NDArray[np.int64]) -> None:
+        """Set the side of the centre crop (pixels) and the label of every sample (N,) for the passes to come."""
+        if not 1 <= crop <= min(self.beton.height, self.beton.width):
+            raise ValueError(f"a crop of {crop} does not fit images of {self.beton.height} x {self.beton.width}")
+        if labels.shape != self.true_labels.shape:
+            raise ValueError(f"{labels.shape[0]} labels for {self.true_labels.shape[0]} samples")
+        self._images.crop = crop
+        self._labels.table = np.ascontiguousarray(labels, np.int64)
+
+    def batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
+        """The samples of `order`, in that order, none lost; the last batch may be smaller.
+
+        Raises IndexError at once for an index outside the data set, and PipelineError when a stage fails. Closing
+        or dropping the iterator ends FFCV's thread.
+        """
+        _check_order(order, len(self.true_labels))
+        return self._batches(order, batch_size, device)
+
+    def _batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
+        self._loader.batch_size = batch_size
+        iterator = SafeEpochIterator(self._loader, order)
+        try:
+            for start, (images, labels) in enumerate(iterator):
+                indices = order[start * batch_size : (start + 1) * batch_size]
+                yield Batch(images.to(device), labels.squeeze(1).to(device), indices)
+        finally:
+            iterator.stop()
+
+
+def _check_order(order: npt.NDArray[np.int64], samples: int) -> None:
+    # FFCV would read beside the file: wrong labels, or a crash.
+    if order.ndim != 1 or order.dtype != np.int64 or not order.size:
+        raise IndexError(f"an order is a non-empty 1-d int64 array, not {order.dtype} of shape {order.shape}")
+    if order.min() < 0 or order.max() >= samples:
+        raise IndexError(f"indices from {order.min()} to {order.max()} do not fit {samples} samples")
+
+
+def epoch_order(indices: npt.NDArray[np.int64], seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """The batch order of an epoch (from 1): a permutation of `indices` that depends on (seed, epoch) alone."""
+    return generator("batch_order", seed, epoch).permutation(indices)

@@ -1,0 +1,74 @@
+"""CheckedSplit: one pass over a split that checks every sample and sums up what identifies and describes the whole."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rethink.data.sources.image_data import DataError, Image, Split
+
+
+class CheckedSplit:
+    """The samples of a split in order; once they are read, their mean, standard deviation and SHA-256.
+
+    `what` names the split in errors. Raises DataError, with the index, for a sample that is not ((H, W, 3) uint8 like
+    the first, label in 0 ... classes - 1).
+    """
+
+    def __init__(self, split: Split, classes: int, what: str) -> None:
+        if len(split) == 0:
+            raise DataError(f"{what} is empty; it needs at least one image")
+        self._split, self._classes, self._what = split, classes, what
+        self.shape: tuple[int, int, int] = np.shape(split[0][0])
+        self._sum = np.zeros(3, np.int64)  # integers: exact, whatever the order
+        self._sum_of_squares = np.zeros(3, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __iter__(self) -> Iterator[tuple[Image, int]]:
+        self._sha256 = hashlib.sha256(repr((len(self), *map(int, self.shape))).encode())
+        for index in range(len(self)):
+            image, label = self._split[index]
+            self._check(index, image, label)
+            self._add(image, label)
+            yield image, int(label)
+
+    def _check(self, index: int, image: Any, label: Any) -> None:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise DataError(f"{self._what}: image {index} is {kind}; give a uint8 array (H, W, 3)")
+        if image.shape != self.shape:
+            raise DataError(
+                f"{self._what}: image {index} has shape {image.shape}, image 0 {self.shape}; bring all to one size"
+            )
+        if not isinstance(label, int | np.integer) or not 0 <= label < self._classes:
+            raise DataError(f"{self._what}: label {label!r} of image {index} is not from 0 to {self._classes - 1}")
+
+    def _add(self, image: Image, label: int) -> None:
+        self._sha256.update(image.tobytes() + int(label).to_bytes(8, "little"))
+        pixels = image.reshape(-1, 3).astype(np.int64)
+        self._sum += pixels.sum(0)
+        self._sum_of_squares += (pixels * pixels).sum(0)
+
+    @property
+    def sha256(self) -> str:
+        """Of shape, images and labels in order: the same on every machine."""
+        return self._sha256.hexdigest()
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, 0-255."""
+        return tuple(int(total) / self._pixels for total in self._sum)
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, 0-255."""
+        n = self._pixels
+        moments = zip(self._sum.tolist(), self._sum_of_squares.tolist(), strict=True)
+        return tuple(((n * squares - total**2) / n**2) ** 0.5 for total, squares in moments)
+
+    @property
+    def _pixels(self) -> int:
+        return len(self) * int(self.shape[0]) * int(self.shape[1])

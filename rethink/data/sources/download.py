@@ -1,0 +1,33 @@
+"""Downloading through torchvision without its noise, and with an end."""
+
+import contextlib
+import io
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+from rethink.data.sources.image_data import DataError
+
+TIMEOUT = 20.0  # seconds without any answer; torchvision itself would wait for ever
+
+
+def download_folder() -> Path:
+    """Where downloaded archives are kept."""
+    return Path(platformdirs.user_cache_dir("rethink")) / "downloads"
+
+
+@contextlib.contextmanager
+def quiet_download(data_set: str, remedy: str) -> Iterator[None]:
+    """Silence progress bars, bound every wait, and turn a failure into a one-line DataError that ends in `remedy`."""
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{data_set} could not be downloaded ({reason}); {remedy}") from error
+    finally:
+        socket.setdefaulttimeout(timeout)

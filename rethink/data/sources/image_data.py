@@ -1,0 +1,61 @@
+"""ImageData: what a source delivers: two splits of (image, label) samples, and the names of the classes."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rethink.spec import SpecError
+
+Image = npt.NDArray[np.uint8]  # (H, W, 3)
+
+
+class DataError(SpecError):
+    """A data set that is missing, damaged or unfit; the message is one line that says what to do."""
+
+
+class Split(Protocol):
+    """The samples of a train or test set by index, read one at a time: nothing says that they fit into memory."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[Image, int]:
+        """(image (H, W, 3) uint8, label in 0 ... classes - 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """An opened data set; label k of either split is class_names[k]."""
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """A split held in memory: images (N, H, W, 3) or grey (N, H, W) uint8, labels (N,) int64.
+
+    Grey images get three equal channels when read. Raises DataError on any other dtype or shape.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
+            raise DataError(f"images are {images.dtype} {images.shape}; give uint8 (N, H, W) or (N, H, W, 3)")
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise DataError(f"labels are {labels.dtype} {labels.shape}; give int64 ({len(images)},), one an image")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int, /) -> tuple[Image, int]:
+        image = self.images[index]
+        if image.ndim == 2:
+            image = np.repeat(image[:, :, np.newaxis], 3, axis=2)
+        return image, int(self.labels[index])

@@ -1,0 +1,48 @@
+"""The image sources by name."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rethink.data.sources.image_data import ImageData
+from rethink.spec import SpecError
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """A data set that a spec can name.
+
+    `open(data_dir)` delivers it; None: the source's own place, or DataError. `fingerprint(data_dir)` is cheap and
+    differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
+    that the network usually sees; None: the user must say.
+    """
+
+    name: str
+    open: Callable[[Path | None], ImageData]
+    fingerprint: Callable[[Path | None], str]
+    image_size: int | None
+
+
+_sources: dict[str, ImageSource] = {}
+
+
+def register(source: ImageSource) -> None:
+    """Make a source known by its name. Raises SpecError for a name that is taken or unfit for a folder's name."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", source.name):
+        raise SpecError(f"data set name {source.name!r} is not allowed: up to 64 letters, digits and _ . -")
+    if source.name in _sources:
+        raise SpecError(f"data set {source.name!r} is already registered; choose another name")
+    _sources[source.name] = source
+
+
+def get(name: str) -> ImageSource:
+    """The source of that name. Raises SpecError with the choices for an unknown one."""
+    if name not in _sources:
+        raise SpecError(f"unknown data set {name!r}; choose from {', '.join(names())}")
+    return _sources[name]
+
+
+def names() -> tuple[str, ...]:
+    """The known sources, in alphabetical order."""
+    return tuple(sorted(_sources))

@@ -1,0 +1,35 @@
+"""Multi-layer perceptrons with one and three hidden layers of 512 units (paper, appendix A)."""
+
+import math
+
+from torch import nn
+
+from rethink.models.dropout import dropout_layers
+from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.spec import TrialSpec
+
+HIDDEN_UNITS = 512
+
+
+class MLP(nn.Sequential):
+    """ReLU MLP: (N, C, H, W) -> (N, classes) logits; dropout after each hidden ReLU. Initialization: torch's default."""
+
+    def __init__(self, input_shape: InputShape, classes: int, hidden_layers: int, dropout: float = 0.0) -> None:
+        layers: list[nn.Module] = [nn.Flatten()]
+        units = math.prod(input_shape)
+        for _ in range(hidden_layers):
+            layers += [nn.Linear(units, HIDDEN_UNITS), nn.ReLU(inplace=True), *dropout_layers(dropout)]
+            units = HIDDEN_UNITS
+        super().__init__(*layers, nn.Linear(units, classes))
+
+
+def _build_1x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
+    return MLP(input_shape, classes, hidden_layers=1, dropout=spec.dropout)
+
+
+def _build_3x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
+    return MLP(input_shape, classes, hidden_layers=3, dropout=spec.dropout)
+
+
+register(ModelEntry("mlp_1x512", _build_1x512, learning_rate=0.01))
+register(ModelEntry("mlp_3x512", _build_3x512, learning_rate=0.01))

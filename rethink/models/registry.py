@@ -1,0 +1,72 @@
+"""The models by name: what each needs to be built, and the learning rate its paper starts from."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from rethink.spec import SpecError, TrialSpec
+
+InputShape = tuple[int, int, int]  # (C, H, W)
+OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some models have
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that a spec can name. `build(spec, (C, H, W), classes)` returns (N, C, H, W) float -> (N, classes) logits.
+
+    `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
+    none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
+    `build` draws weights from torch's global generator, which the caller seeds, and touches nothing else.
+    """
+
+    name: str
+    build: Callable[[TrialSpec, InputShape, int], nn.Module]
+    learning_rate: float
+    depth: int | None = None
+    width: int | None = None
+    batch_norm: bool | None = None
+    channels_last: bool = False
+
+    def complete(self, spec: TrialSpec) -> TrialSpec:
+        """The spec with this model's defaults in the options it leaves open.
+
+        Raises SpecError for an option that the model does not have: it would be ignored in silence.
+        """
+        defaults = {}
+        for option in OPTIONS:
+            chosen, default = getattr(spec, option), getattr(self, option)
+            if default is None and chosen is not None:
+                raise SpecError(f"{option} = {chosen!r} is not allowed: model {self.name!r} does not have this option")
+            if chosen is None:
+                defaults[option] = default
+        return dataclasses.replace(spec, **defaults)
+
+
+_entries: dict[str, ModelEntry] = {}
+
+
+def register(entry: ModelEntry) -> None:
+    """Make a model known by its name. Raises SpecError for a name that is taken."""
+    if entry.name in _entries:
+        raise SpecError(f"model {entry.name!r} is already registered; choose another name")
+    _entries[entry.name] = entry
+
+
+def get(name: str) -> ModelEntry:
+    """The model of that name. Raises SpecError with the choices for an unknown one."""
+    if name not in _entries:
+        raise SpecError(f"unknown model {name!r}; choose from {', '.join(names())}")
+    return _entries[name]
+
+
+def names() -> tuple[str, ...]:
+    """The known models, in alphabetical order."""
+    return tuple(sorted(_entries))
+
+
+def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
+    """The untrained network of a spec for images (C, H, W). Raises SpecError for a model or option that is not known."""
+    entry = get(spec.model)
+    return entry.build(entry.complete(spec), input_shape, classes)

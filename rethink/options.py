@@ -1,0 +1,88 @@
+"""The command-line options of every field of TrialSpec and RunOptions, made from the fields themselves."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from rethink.runner import RunOptions
+from rethink.spec import SpecError, TrialSpec
+
+SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+OPTION_DOCS = {
+    "data_dir": "folder with the data set's files, for sources that are not embedded",
+    "cache_dir": "folder of the prepared data sets (default: the user's cache folder)",
+    "cpus_per_trial": "CPUs, and threads, of one trial (default: 1, more if there are fewer trials than CPUs)",
+    "gpus_per_trial": "GPUs of one trial, 0.5: two trials share one (default: 0, train on the CPU)",
+    "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: local)",
+    "report_seconds": "least time between two reports of a trial to the controller (default: 1)",
+    "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30)",
+    "max_failures": "restarts of a trial from its checkpoint before it counts as failed (default: 3)",
+}
+
+
+def add_spec_options(parser: argparse.ArgumentParser) -> None:
+    """One option for each field of TrialSpec; several values make it an axis of the sweep."""
+    group = parser.add_argument_group("what is trained (each option takes one or more values, all are crossed)")
+    for field in dataclasses.fields(TrialSpec):
+        group.add_argument(
+            _flag(field.name), nargs="+", metavar="V", default=None, type=_value(field), help=field.metadata["doc"]
+        )
+
+
+def spec_overrides(arguments: argparse.Namespace) -> dict[str, list[Any]]:
+    """The fields of TrialSpec that were given on the command line."""
+    given = ((field.name, getattr(arguments, field.name)) for field in dataclasses.fields(TrialSpec))
+    return {name: values for name, values in given if values is not None}
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """One option for each field of RunOptions."""
+    group = parser.add_argument_group("where and how it runs (no result depends on these)")
+    for field in dataclasses.fields(RunOptions):
+        group.add_argument(
+            _flag(field.name), metavar="V", default=field.default, type=_value(field), help=OPTION_DOCS[field.name]
+        )
+
+
+def run_options(arguments: argparse.Namespace) -> RunOptions:
+    """The RunOptions given on the command line."""
+    return RunOptions(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(RunOptions)})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _value(field: "dataclasses.Field[Any]") -> Any:
+    """A parser of one value of the field's type, for argparse."""
+    declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
+    kind = declared.removesuffix(" | None").rsplit(".", 1)[-1]
+    parse = {"int": int, "float": float, "str": str, "bool": _switch, "Path": Path}[kind]
+
+    def value(text: str) -> Any:
+        if text == "none" and declared.endswith("| None"):
+            return None
+        try:
+            return parse(text)
+        except ValueError:
+            wanted = "on or off" if kind == "bool" else f"a value of type {kind}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {wanted}") from None
+
+    return value
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise ValueError(text)
+    return SWITCH[text.lower()]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Errors in one line: what was wrong, what is allowed; exit status 2."""
+
+    def error(self, message: str) -> Any:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+__all__ = ["OneLineParser", "SpecError", "add_run_options", "add_spec_options", "run_options", "spec_overrides"]

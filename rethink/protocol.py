@@ -1,0 +1,29 @@
+"""The protocol: what a sweep leaves open is filled from the model's and the data set's own entries, and recorded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rethink import models
+from rethink.data import sources
+from rethink.spec import SpecError, TrialSpec
+
+
+def complete(fields: Mapping[str, Any]) -> TrialSpec:
+    """The spec of the given fields; image size, learning rate and model options default to their entries' values.
+
+    Raises SpecError for an unknown data set or model, or a value that does not fit.
+    """
+    values = {"dataset": "fashion_mnist_mini", **fields}
+    if values.get("model") is None:
+        raise SpecError(f"model is missing; choose from {', '.join(models.names())}")
+    entry = models.get(values["model"])
+    values.setdefault("image_size", _usual_image_size(values["dataset"]))
+    values.setdefault("learning_rate", entry.learning_rate)
+    return entry.complete(TrialSpec.from_dict(values))
+
+
+def _usual_image_size(dataset: str) -> int:
+    size = sources.get(dataset).image_size
+    if size is None:
+        raise SpecError(f"image_size is missing: data set {dataset!r} has no usual one (pixels a side, centre crop)")
+    return size

@@ -1,0 +1,235 @@
+"""Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.logger import JsonLoggerCallback
+from rich.console import Console
+
+from rethink.cost import expected_cost
+from rethink.data.beton import PreparedData, prepare
+from rethink.data.trial_data import check_fits
+from rethink.examples import write_label_examples
+from rethink.metrics import stop_reason
+from rethink.progress import Progress
+from rethink.provenance import versions
+from rethink.run_directory import RunDirectory, rows_of
+from rethink.schedulers import StopAtInterpolation, spec_of
+from rethink.spec import SpecError, TrialSpec
+from rethink.sweep import Sweep
+from rethink.trainable import NetworkTrainable
+from rethink.trial import TrialSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where and how fast trials run; nothing that a result depends on, but for the threads' rounding."""
+
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    cpus_per_trial: float | None = None  # none: one, or more if there are fewer trials than CPUs
+    gpus_per_trial: float = 0.0
+    ray_address: str = "local"  # "local": a Ray of this run's own; "auto" or an address: a cluster
+    report_seconds: float = 1.0
+    checkpoint_seconds: float = 30.0
+    max_failures: int = 3  # restarts of one trial from its checkpoint, before it counts as failed
+
+
+def start(
+    sweep: Sweep, variant: str, specs: Sequence[TrialSpec], storage: Path, name: str | None, options: RunOptions
+) -> RunDirectory:
+    """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run."""
+    prepared = _prepare_all(specs, options)
+    run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
+    _connect(options)
+    resources = _resources(options, len(specs))
+    run.create(
+        {
+            "sweep": sweep.name,
+            "variant": variant,
+            "command": " ".join(sys.argv),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            "data": {name: _describe(data) for name, data in prepared.items()},
+            "options": {key: _plain(value) for key, value in asdict(options).items()},
+            "resources": resources,
+            "specs": [spec.to_dict() for spec in specs],
+        }
+    )
+    write_label_examples(run, specs, prepared)
+    _execute(run, specs, prepared, options, resources)
+    return run
+
+
+def resume(run: RunDirectory) -> RunDirectory:
+    """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
+
+    Raises SpecError if the data sets are no longer those that the run was started with.
+    """
+    recorded = run.read_run()
+    options = RunOptions(**{key: _restored(key, value) for key, value in recorded["options"].items()})
+    specs = [TrialSpec.from_dict(values) for values in recorded["specs"]]
+    left = [spec for spec in specs if not is_finished(run, spec)]
+    if left:
+        prepared = _prepare_all(left, options)
+        for name, data in prepared.items():
+            if data.content_sha256 != recorded["data"][name]["content_sha256"]:
+                raise SpecError(f"data set {name!r} has changed since the run {run.root} was started")
+        _connect(options)
+        _execute(run, left, prepared, options, recorded["resources"])
+    return run
+
+
+def is_finished(run: RunDirectory, spec: TrialSpec) -> bool:
+    """Whether a trial came to an end, by its own rows or by the recorded outcome; a failed one did not."""
+    outcome = run.read_outcomes()[0].get(spec.spec_id, {}).get("stop_reason")
+    rows = rows_of(run.read_attempts(spec.spec_id))
+    ended_itself = bool(rows) and stop_reason(spec, list(rows.values())[-1]) is not None
+    return ended_itself or outcome not in (None, "error")
+
+
+def _execute(
+    run: RunDirectory,
+    specs: Sequence[TrialSpec],
+    prepared: Mapping[str, PreparedData],
+    options: RunOptions,
+    resources: Mapping[str, float],
+) -> None:
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
+    settings = TrialSettings(
+        run=run.root,
+        data_sha256={name: data.content_sha256 for name, data in prepared.items()},
+        data_dir=options.data_dir,
+        cache_dir=options.cache_dir,
+        device="cuda" if options.gpus_per_trial else "cpu",
+        threads=max(1, int(resources["cpu"])),
+        report_seconds=options.report_seconds,
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    trainable = tune.with_resources(tune.with_parameters(NetworkTrainable, settings=settings), dict(resources))
+    with Progress(specs, _slots(resources), Console()) as progress:
+        tune.Tuner(
+            trainable,
+            param_space=tune.grid_search(_configs(specs, prepared)),
+            tune_config=tune.TuneConfig(
+                scheduler=StopAtInterpolation(run),
+                reuse_actors=True,
+                trial_name_creator=lambda trial: spec_of(trial).name,
+                trial_dirname_creator=lambda trial: spec_of(trial).name,
+            ),
+            run_config=tune.RunConfig(
+                name=f"start-{len(list(run.tune.glob('start-*'))) + 1:03d}",
+                storage_path=str(run.tune),
+                callbacks=[JsonLoggerCallback(), _Reporter(run, progress)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=options.max_failures),
+                verbose=0,
+            ),
+        ).fit()
+
+
+class _Reporter(tune.Callback):
+    """Carries what the controller hears to the progress display, and failures to the run directory."""
+
+    def __init__(self, run: RunDirectory, progress: Progress) -> None:
+        self._run = run
+        self._progress = progress
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
+        self._progress.update(spec_of(trial), result, result["time_total_s"])
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        self._progress.finish(spec_of(trial), stop_reason(spec_of(trial), trial.last_result) or "scheduler")
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        spec_id = spec_of(trial).spec_id
+        self._run.error_file(spec_id).write_text(str(trial.get_error()))
+        self._run.record_outcome(spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
+        self._progress.finish(spec_of(trial), "error")
+
+
+def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, PreparedData]:
+    names = dict.fromkeys(spec.dataset for spec in specs)
+    prepared = {name: prepare(name, options.data_dir, options.cache_dir) for name in names}
+    for spec in specs:
+        check_fits(spec, prepared[spec.dataset])
+        _cost(spec, prepared)  # builds the network once, without memory: an impossible one fails here
+    return prepared
+
+
+def _configs(specs: Sequence[TrialSpec], prepared: Mapping[str, PreparedData]) -> list[dict[str, Any]]:
+    """Tune's configurations, longest-expected first: Tune starts what it has not yet shown the scheduler in order."""
+    configs = [{"spec": spec.to_dict(), "expected_cost": _cost(spec, prepared)} for spec in specs]
+    return sorted(configs, key=lambda config: -config["expected_cost"])
+
+
+def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
+    data = prepared[spec.dataset]
+    return expected_cost(spec, data.train.samples, data.classes)
+
+
+def _connect(options: RunOptions) -> None:
+    if not ray.is_initialized():
+        ray.init(address=options.ray_address, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
+
+
+def _resources(options: RunOptions, trials: int) -> dict[str, float]:
+    """CPU and GPU share of a trial. Raises SpecError for a share that no node of the cluster has."""
+    largest = {kind: max(node["Resources"].get(kind, 0.0) for node in ray.nodes()) for kind in ("CPU", "GPU")}
+    cpus = options.cpus_per_trial
+    if cpus is None:
+        cpus = float(max(1, int(largest["CPU"]) // trials))
+    shares = {"cpu": cpus, "gpu": options.gpus_per_trial}
+    for kind, share in shares.items():
+        if share > largest[kind.upper()]:
+            raise SpecError(
+                f"{kind}s_per_trial = {share:g} is not allowed: the largest node has {largest[kind.upper()]:g}"
+            )
+    return shares
+
+
+def _slots(resources: Mapping[str, float]) -> int:
+    total = ray.cluster_resources()
+    return max(1, min(int(total.get(kind.upper(), 0) / share) for kind, share in resources.items() if share))
+
+
+def _new_folder(storage: Path, name: str) -> Path:
+    folder = (storage / name).absolute()
+    try:
+        folder.mkdir(parents=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except FileExistsError:
+        raise SpecError(f"{folder} exists; choose another --name, or `rethink resume {folder}`") from None
+    except OSError as error:
+        raise SpecError(f"storage {storage} cannot be written: {error.strerror}") from None
+    return folder
+
+
+def _default_name(sweep: Sweep, variant: str) -> str:
+    return f"{sweep.name}-{variant}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _describe(data: PreparedData) -> dict[str, Any]:
+    return {
+        "content_sha256": data.content_sha256,
+        "train_samples": data.train.samples,
+        "test_samples": data.test.samples,
+        "classes": data.classes,
+        "class_names": list(data.class_names),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _restored(key: str, value: Any) -> Any:
+    return Path(value) if key.endswith("_dir") and value is not None else value

@@ -1,0 +1,65 @@
+"""The scheduler: stop at interpolation, longest first, around any other Tune scheduler."""
+
+from typing import Any
+
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from rethink.metrics import stop_reason
+from rethink.run_directory import RunDirectory
+from rethink.spec import TrialSpec
+
+
+class StopAtInterpolation(TrialScheduler):
+    """Stops each trial in the epoch in which it fits 100% of its training set, or `epochs_after_fit` epochs later.
+
+    Diverged trials and those at max_epochs stop as well. Starts the trial with the largest expected cost first, so
+    that no long one is left alone at the end. What is not at its end is left to the inner scheduler (default: FIFO).
+    Records in the run directory why each trial stopped.
+    """
+
+    _supports_buffered_results = False
+
+    def __init__(self, run: RunDirectory, inner: TrialScheduler | None = None) -> None:
+        super().__init__()
+        self._run = run
+        self._inner = inner or FIFOScheduler()
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        super().set_search_properties(metric, mode, **spec)
+        return bool(self._inner.set_search_properties(metric, mode, **spec))
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        self._inner.on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        if stop_reason(spec_of(trial), result) is not None:
+            return TrialScheduler.STOP
+        decision: str = self._inner.on_trial_result(tune_controller, trial, result)
+        return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
+        reason = stop_reason(spec_of(trial), result) or "scheduler"
+        self._run.record_outcome(spec_of(trial).spec_id, reason, result["epoch"])
+        self._inner.on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        self._inner.on_trial_error(tune_controller, trial)
+
+    def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
+        self._inner.on_trial_remove(tune_controller, trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
+        pending = [trial for trial in tune_controller.get_trials() if trial.status == TuneTrial.PENDING]
+        if pending:
+            return max(pending, key=lambda trial: float(trial.config["expected_cost"]))
+        chosen: TuneTrial | None = self._inner.choose_trial_to_run(tune_controller)
+        return chosen
+
+    def debug_string(self) -> str:
+        return f"StopAtInterpolation around {self._inner.debug_string()}"
+
+
+def spec_of(trial: TuneTrial) -> TrialSpec:
+    """The spec that a Tune trial runs."""
+    return TrialSpec.from_dict(trial.config["spec"])

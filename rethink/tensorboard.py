@@ -1,0 +1,74 @@
+"""Where TensorBoard sees a trial: its curves by epoch, its hyperparameters, and examples of the corrupted data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from rethink.metrics import EpochRecord
+from rethink.spec import TrialSpec
+
+# Tag of a curve -> column. Tags group curves into sections.
+CURVES = {
+    "loss/train": "train_loss",
+    "loss/test": "test_loss",
+    "accuracy/train": "train_accuracy",
+    "accuracy/train_corrupted": "train_accuracy_corrupted",
+    "accuracy/train_clean": "train_accuracy_clean",
+    "accuracy/test": "test_accuracy",
+    "accuracy/train_exact": "exact_train_accuracy",
+    "progress/learning_rate": "learning_rate",
+    "progress/images_per_second": "images_per_second",
+}
+OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
+EXAMPLE_PIXELS = 112  # side of an example image as drawn
+
+
+class TrialBoard:
+    """Writes one trial's curves. A restored trial continues its curves from the epoch it resumes at."""
+
+    def __init__(self, folder: Path, spec: TrialSpec, resumed_from_epoch: int) -> None:
+        self._writer = SummaryWriter(str(folder), purge_step=resumed_from_epoch + 1)
+        values = {name: value for name, value in spec.to_dict().items() if value is not None}
+        experiment, start, self._end = hparams(values, dict.fromkeys(OUTCOMES, 0.0))
+        for summary in (experiment, start):
+            self._writer.file_writer.add_summary(summary)  # type: ignore[union-attr]
+
+    def add(self, record: EpochRecord) -> None:
+        """One point on every curve that was measured."""
+        row = record.to_dict()
+        for tag, column in CURVES.items():
+            if row[column] is not None:
+                self._writer.add_scalar(tag, row[column], record.epoch)
+
+    def close(self, last: EpochRecord | None) -> None:
+        """Add the outcome, which the HParams tab shows, and close the file."""
+        if last is not None and last.epochs_to_fit is not None:
+            self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, last.epoch)
+        if last is not None and last.test_accuracy is not None:
+            self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, last.epoch)
+        self._writer.file_writer.add_summary(self._end)  # type: ignore[union-attr]
+        self._writer.close()
+
+
+def write_examples(folder: Path, tag: str, images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, str]]) -> None:
+    """One picture of (n, H, W, 3) images side by side, each above its two caption lines (given, true label)."""
+    tiles = [_captioned(image, lines) for image, lines in zip(images, captions, strict=True)]
+    writer = SummaryWriter(str(folder))
+    writer.add_image(tag, np.concatenate(tiles, axis=1), dataformats="HWC")
+    writer.close()
+
+
+def _captioned(image: npt.NDArray[np.uint8], lines: tuple[str, str]) -> npt.NDArray[np.uint8]:
+    tile = Image.new("RGB", (EXAMPLE_PIXELS + 8, EXAMPLE_PIXELS + 40), "white")
+    side = (EXAMPLE_PIXELS, EXAMPLE_PIXELS)
+    tile.paste(Image.fromarray(image).resize(side, Image.Resampling.NEAREST), (4, 4))
+    draw: Any = ImageDraw.Draw(tile)
+    for row, line in enumerate(lines):
+        draw.text((4, EXAMPLE_PIXELS + 8 + 14 * row), line, fill="black")
+    return np.asarray(tile)

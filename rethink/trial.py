@@ -1,0 +1,142 @@
+"""Trial: one training run that survives. It keeps every row, checkpoints by the clock, and resumes where it stopped."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rethink.data.beton import PreparedData, prepare
+from rethink.data.trial_data import StreamPool
+from rethink.metrics import EpochRecord, stop_reason
+from rethink.provenance import versions
+from rethink.run_directory import RowWriter, RunDirectory, atomic_file
+from rethink.spec import SpecError, TrialSpec
+from rethink.tensorboard import TrialBoard
+from rethink.training import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSettings:
+    """What a trial needs and no result depends on, but for the rounding that `device` and `threads` decide."""
+
+    run: Path
+    data_sha256: dict[str, str]  # content checksum by data set: every node must read the same data
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    device: str = "cpu"
+    threads: int = 1
+    report_seconds: float = 1.0  # least time between two reports to the controller
+    checkpoint_seconds: float = 30.0  # least time between two checkpoints
+
+
+class DataStore:
+    """The data of one process: every data set is prepared once, and every beton has one stream."""
+
+    def __init__(self, settings: TrialSettings) -> None:
+        self._settings = settings
+        self._prepared: dict[str, PreparedData] = {}
+        self.streams = StreamPool()
+
+    def prepared(self, dataset: str) -> PreparedData:
+        """The data set's betons on this node. Raises SpecError if its content is not what the run was started with."""
+        if dataset not in self._prepared:
+            prepared = prepare(dataset, self._settings.data_dir, self._settings.cache_dir)
+            if prepared.content_sha256 != self._settings.data_sha256[dataset]:
+                raise SpecError(f"data set {dataset!r} on {socket.gethostname()} differs from the one of this run")
+            self._prepared[dataset] = prepared
+        return self._prepared[dataset]
+
+
+class Trial:
+    """One trial in one process, from its newest checkpoint in the run directory if it has one."""
+
+    def __init__(self, spec: TrialSpec, settings: TrialSettings, store: DataStore) -> None:
+        self.spec = spec
+        self._settings = settings
+        self._run = RunDirectory(settings.run)
+        self._training = Training(spec, store.streams.open(spec, store.prepared(spec.dataset)), _device(settings))
+        self._last: EpochRecord | None = None
+        self._next_checkpoint = time.monotonic() + settings.checkpoint_seconds
+        self._rows: RowWriter | None = None
+        self._board: TrialBoard | None = None
+        if self._run.checkpoint(spec.spec_id).exists():
+            self.load(self._run.checkpoint(spec.spec_id))
+
+    def run_until(self, due: Callable[[], bool]) -> EpochRecord:
+        """Train epoch by epoch, at least one, until `due` says so or the trial has a reason to stop; the last record.
+
+        Every epoch's row is on disk when this returns; at the end of the trial so is its final checkpoint.
+        """
+        if self._last is not None and self._has_ended(self._last):
+            return self._last  # restored after its very end
+        for record in self._training.epochs():
+            self._last = record
+            if self._has_ended(record) or time.monotonic() >= self._next_checkpoint:
+                self._checkpoint()
+            self._keep(record)
+            if self._has_ended(record) or due():
+                return record
+        raise RuntimeError(f"trial {self.spec.name} has no epoch left")
+
+    def save(self, path: Path) -> None:
+        """Write the whole state, so that a file of that name is always whole."""
+        record = self._last.to_dict() if self._last else None
+        with atomic_file(path) as file:
+            torch.save({"training": self._training.state_dict(), "record": record}, file)
+
+    def load(self, path: Path) -> None:
+        """Go to where `save` was called. Raises ValueError for the state of another spec."""
+        state: dict[str, Any] = torch.load(path, map_location=_device(self._settings), weights_only=True)
+        self._training.load_state_dict(state["training"])
+        if state["record"]:
+            self._last = EpochRecord(**state["record"])
+            self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
+
+    def close(self) -> None:
+        """Close the trial's files; its thread and file handles are gone after this."""
+        if self._rows:
+            self._rows.close()
+        if self._board:
+            self._board.close(self._last)
+        self._rows = self._board = None
+
+    def _keep(self, record: EpochRecord) -> None:
+        self._append_row(record)
+        if self._board is None:
+            self._board = TrialBoard(self._run.tensorboard / self.spec.name, self.spec, record.epoch - 1)
+        self._board.add(record)
+
+    def _append_row(self, record: EpochRecord) -> None:
+        if self._rows is None:
+            self._rows = RowWriter(self._run, self.spec.spec_id, self._header(record.epoch - 1))
+        self._rows.append(record)
+
+    def _checkpoint(self) -> None:
+        self.save(self._run.checkpoint(self.spec.spec_id))
+        self._next_checkpoint = time.monotonic() + self._settings.checkpoint_seconds
+
+    def _has_ended(self, record: EpochRecord) -> bool:
+        return stop_reason(self.spec, record.to_dict()) is not None
+
+    def _header(self, resumed_from_epoch: int) -> dict[str, Any]:
+        return {
+            "spec_id": self.spec.spec_id,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "device": self._settings.device,
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+            "data_sha256": self._settings.data_sha256[self.spec.dataset],
+            "resumed_from_epoch": resumed_from_epoch,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _device(settings: TrialSettings) -> torch.device:
+    return torch.device(settings.device)

@@ -1,0 +1,94 @@
+"""Made run directories with known answers, written by the same code that writes real ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rethink.metrics import EpochRecord
+from rethink.run_directory import RowWriter, RunDirectory
+from rethink.spec import TrialSpec
+
+IMAGES = 2000
+HEADER = {
+    "host": "node-1",
+    "device": "cpu",
+    "threads": 1,
+    "versions": {"rethink": "0.1.0", "torch": "2.14.1"},
+    "data_sha256": "ab" * 32,
+    "resumed_from_epoch": 0,
+    "started": "2026-11-23T20:00:00+00:00",
+}
+
+
+def spec(**changes: Any) -> TrialSpec:
+    values = {
+        "dataset": "fashion_mnist",
+        "image_size": 28,
+        "train_samples": IMAGES,
+        "model": "mlp_1x512",
+        "learning_rate": 0.01,
+        "max_epochs": 200,
+    }
+    return TrialSpec(**{**values, **changes})
+
+
+def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.25, **changes: Any) -> EpochRecord:
+    """Epoch `epoch` of a trial that fits at epoch `fit`; takes 1 + 0.5 + 0.25 seconds."""
+    fitted = fit is not None and epoch >= fit
+    values = {
+        "epoch": epoch,
+        "steps": 16 * epoch,
+        "images_seen": IMAGES * epoch,
+        "learning_rate": 0.01,
+        "train_loss": 1 / epoch,
+        "train_accuracy": 0.9,
+        "train_accuracy_corrupted": None,
+        "train_accuracy_clean": 0.9,
+        "test_loss": None if test_error is None else 1.5,
+        "test_accuracy": None if test_error is None else 1 - test_error,
+        "exact_train_accuracy": 1.0 if fitted else None,
+        "fitted": fitted,
+        "epochs_to_fit": fit if fitted else None,
+        "diverged": False,
+        "checked_images": 512,
+        "train_seconds": 1.0,
+        "check_seconds": 0.5,
+        "test_seconds": 0.25,
+        "images_per_second": 2000.0,
+    }
+    return EpochRecord(**{**values, **changes})
+
+
+def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirectory:
+    """A run that asked for these specs and has begun none."""
+    run = RunDirectory(root)
+    run.create(
+        {
+            "sweep": "label_corruption",
+            "variant": "demo",
+            "specs": [one.to_dict() for one in specs],
+            "command": "python sweeps/label_corruption.py demo",
+            "created": "2026-11-23T19:59:00+00:00",
+            "versions": HEADER["versions"],
+            "data": {"fashion_mnist": {"train_samples_available": 60000, "content_sha256": "ab" * 32, "classes": 10}},
+            **changes,
+        }
+    )
+    return run
+
+
+def write_attempt(run: RunDirectory, one: TrialSpec, records: Sequence[EpochRecord], **header: Any) -> Path:
+    """One attempt at a trial, with these rows."""
+    writer = RowWriter(run, one.spec_id, {**HEADER, **header})
+    for row in records:
+        writer.append(row)
+    writer.close()
+    return run.rows / f"{one.spec_id}-{writer.number:04d}.jsonl"
+
+
+def write_trial(
+    run: RunDirectory, one: TrialSpec, epochs: int, fit: int | None = None, test_error: float = 0.25
+) -> Path:
+    """An undisturbed trial of so many epochs, tested at the last."""
+    rows = [record(epoch, fit, test_error=None) for epoch in range(1, epochs)]
+    return write_attempt(run, one, [*rows, record(epochs, fit, test_error=test_error)])

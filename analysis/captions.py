@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.cells import BASE
@@ -16,23 +17,18 @@ def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[
     options = [
         f"{name.replace('_', ' ')} {_text(line[name])}" for name in line if name not in BASE and _known(line[name])
     ]
-    data = [images(line[name]) if name == "train_samples" else str(line[name]) for name in mixed]
+    data = [f"{_size(line[name])} images" if name == "train_samples" else str(line[name]) for name in mixed]
     return f"{', '.join([str(line['model']), *data, *options])} (n = {span(numbers)})"
 
 
 def scale(trials: pd.DataFrame, created: Sequence[str]) -> str:
     """Data set, training images, seeds and dates of the runs, in one line."""
     datasets = " and ".join(sorted(trials["dataset"].unique()))
-    sizes = " and ".join(images(size) for size in sorted(trials["train_samples"].unique(), key=_size))
+    sizes = " and ".join(_size(number) for number in trials["train_samples"].sort_values().unique())
     days = sorted({day[:10] for day in created})
     when = f"run {days[0]}" if len(days) == 1 else f"runs {days[0]} to {days[-1]}"
-    seeds = trials["seed"].nunique()
-    return f"{datasets}, {sizes}, {seeds} seed{'s' if seeds > 1 else ''}, {when}"
-
-
-def images(number: Any) -> str:
-    """A number of training images, spelled; null is the whole training set."""
-    return f"{number:,} training images" if _known(number) else "all training images"
+    seeds = len(trials["seed"].unique())
+    return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {when}"
 
 
 def span(numbers: Sequence[int]) -> str:
@@ -41,8 +37,8 @@ def span(numbers: Sequence[int]) -> str:
     return str(least) if least == most else f"{least}-{most}"
 
 
-def _size(number: Any) -> float:
-    return float(number) if _known(number) else float("inf")
+def _size(number: Any) -> str:
+    return f"{number:,}" if _known(number) else "all"
 
 
 def _known(value: Any) -> bool:
@@ -50,6 +46,6 @@ def _known(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)

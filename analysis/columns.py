@@ -92,7 +92,7 @@ TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
 
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
 RECORD = _declared(EpochRecord)
-EPOCHS = tuple(column for column in TRIALS if column.name in JOINED) + RECORD
+EPOCHS = tuple(column for name in JOINED for column in TRIALS if column.name == name) + RECORD
 
 STATISTICS = (
     Column("n", "Int64", "trials", "trials of the cell, whatever became of them"),

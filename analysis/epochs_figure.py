@@ -11,7 +11,7 @@ from analysis.lines import Line, framed, lines_of
 LOG_FROM = 20  # a linear axis hides the fast lines once the slowest takes this many times as long
 _NOTE = (
     "Line: median over n seeds, where it is known; band: least to greatest, where every seed fitted; dots: seeds; "
-    "open triangles: seeds not fitted when they stopped (right-censored)."
+    "open triangles: seeds not fitted by then (right-censored)."
 )
 
 
@@ -31,7 +31,7 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
 def _draw(axes: Axes, line: Line) -> None:
     fitted = line.trials["fitted"].astype(bool)
     known = line.cells["fitted"] == line.cells["n"]  # elsewhere the greatest is not known
-    line.draw_band(axes, line.cells["epochs_to_fit_min"].where(known), line.cells["epochs_to_fit_max"].where(known))
+    line.draw_band(axes, line.cells["epochs_to_fit_min"], line.cells["epochs_to_fit_max"].where(known))
     line.draw(axes, line.cells["epochs_to_fit_median"])
     line.dots(axes, line.trials[fitted], line.trials["epochs_to_fit"][fitted], fitted=True)
     censored = line.trials[~fitted & (line.trials["epochs"] > 0)]

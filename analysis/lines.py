@@ -19,7 +19,8 @@ from analysis.summary import summary
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
 _NOTE_WIDTH = 76  # characters of small print across the figure
-_SHORT = 34  # characters of a legend label of which two fit side by side
+_LABEL_WIDTH = 62  # characters of a legend label in a row
+_SHORT = 32  # characters of a legend label of which two fit side by side
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,20 @@ def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
 
 def framed(title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int) -> tuple[Figure, Axes]:
     """A figure with a level axis, the lines' legend, and a note that says what is drawn and how many trials are not."""
-    shifted = " Lines stand a little apart sideways, to be seen." if len(lines) > 1 else ""
+    shifted = " Lines are set apart sideways for legibility." if len(lines) > 1 else ""
     told = note + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
     wrapped = textwrap.wrap(told, _NOTE_WIDTH, break_on_hyphens=False)
     columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
-    legend_rows = -(-len(lines) // columns)
-    figure, axes = style.new_figure(title, subtitle, legend_rows + len(wrapped))
+    labels = [textwrap.fill(line.label, _LABEL_WIDTH) for line in lines]
+    legend_rows = -(-len(lines) // columns) + sum(label.count("\n") for label in labels)
+    figure, axes = style.new_figure(title, textwrap.fill(subtitle, _NOTE_WIDTH), legend_rows + len(wrapped))
     style.small_print(figure, "\n".join(wrapped), len(wrapped))
-    handles = [Line2D([], [], label=line.label, **line.look.of_line) for line in lines]
+    handles = [Line2D([], [], label=label, **line.look.of_line) for label, line in zip(labels, lines, strict=True)]
     style.legend(figure, handles, columns, legend_rows + len(wrapped))
     levels = sorted({float(level) for line in lines for level in line.cells[LEVEL]})
     axes.set_xticks(levels, [f"{level:g}" for level in levels])
     axes.set_xlim(-0.06, 1.06)
     axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
+    if left_out == sum(len(line.trials) for line in lines):
+        axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center", fontsize=style.TEXT)
     return figure, axes

@@ -44,24 +44,25 @@ class Look:
 
     @property
     def of_unfitted(self) -> dict[str, Any]:
-        return {"color": self.color, "marker": "^", "linestyle": "", "markersize": 4.5, "markerfacecolor": "none"}
+        return {"color": self.color, "marker": "^", "linestyle": "", "markersize": 4.5, "mfc": "none", "zorder": 4}
 
 
 # Okabe and Ito's palette without its yellow, which vanishes on white; no upward triangle, which means "not fitted"
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-_MARKERS = ("o", "s", "D", "v", "P", "X", "*")
+_MARKERS = ("o", "s", "D", "v", ">", "<", "p")
 _DASHES = ("-", "--", "-.", ":")
 
 
 def look(index: int) -> Look:
     """Distinct for the first 7 x 4 lines of a figure."""
     count = len(_COLORS)
-    return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[(index + index // count) % len(_DASHES)])
+    return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[index % len(_DASHES)])
 
 
 def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
-    """A titled figure with room for `below` lines of small print under the axes."""
-    head, foot = 0.42, 0.38 + below * LINE_HEIGHT + 2 * PADDING
+    """A titled figure of any height, with room for `below` lines of small print under the axes."""
+    head = 0.3 + LINE_HEIGHT * (1 + subtitle.count("\n"))
+    foot = 0.38 + below * LINE_HEIGHT + 2 * PADDING
     height = head + PLOT_HEIGHT + foot
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasAgg(figure)
@@ -69,7 +70,7 @@ def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
         (MARGIN_LEFT / WIDTH, foot / height, 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH, PLOT_HEIGHT / height)
     )
     figure.text(PADDING / WIDTH, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
-    figure.text(PADDING / WIDTH, 1 - 0.23 / height, subtitle, fontsize=SMALL, color=GREY, va="top")
+    figure.text(PADDING / WIDTH, 1 - 0.23 / height, subtitle, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)

@@ -142,6 +142,9 @@ class _Reporter(tune.Callback):
         self._run = run
         self._progress = progress
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_run": self._run}  # Tune pickles its callbacks for a restore of its own; a display has no copy
+
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         self._progress.update(spec_of(trial), result, result["time_total_s"])
 

@@ -14,12 +14,11 @@ def balanced_subset(labels: npt.NDArray[np.int64], size: int | None, seed: int) 
     is made up for by the others. None: all N, in that same order. Raises SpecError unless size is in 1 ... N.
     """
     if size is not None and not 1 <= size <= len(labels):
-        raise SpecError(
-            f"train_samples = {size} is not allowed: there are {len(labels)} training images"
-        )
+        raise SpecError(f"train_samples = {size} is not allowed: there are {len(labels)} training images")
     # Raw draws: NumPy promises this stream to stay the same in every version, permutation() it does not.
-    draws = generator("training_subset", seed).bit_generator.random_raw(len(labels))
-    return np.lexsort((draws, _rank_in_class(labels, draws)))[:size].astype(np.int64)
+    draws = generator("training_subset", seed).bit_generator.random_raw((2, len(labels)))
+    # A second draw orders each round: by the first, the classes would come in nearly the same order every time.
+    return np.lexsort((draws[1], _rank_in_class(labels, draws[0])))[:size].astype(np.int64)
 
 
 def _rank_in_class(labels: npt.NDArray[np.int64], draws: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ import math
 from torch import nn
 
 from rethink.models.dropout import dropout_layers
+from rethink.models.glorot import initialize_glorot
 from rethink.models.local_response_norm import LocalResponseNorm
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
@@ -13,7 +14,7 @@ CHANNELS = 64
 
 
 class AlexNetSmall(nn.Sequential):
-    """(N, C, H, W) -> (N, classes) logits; dropout after both hidden ReLUs. Initialization: torch's default.
+    """(N, C, H, W) -> (N, classes) logits; dropout after both hidden ReLUs.
 
     Poolings are same-padded, 28 -> 14 -> 7, as the paper's parameter count implies; so no image is too small.
     """
@@ -28,6 +29,7 @@ class AlexNetSmall(nn.Sequential):
             *_hidden(384, 192, dropout),
             nn.Linear(192, classes),
         )
+        initialize_glorot(self)
 
 
 def _module(channels: int) -> list[nn.Module]:
@@ -49,4 +51,4 @@ def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> AlexNetSma
     return AlexNetSmall(input_shape, classes, spec.dropout)
 
 
-register(ModelEntry("alexnet_small", _build, learning_rate=0.01))
+register(ModelEntry("alexnet_small", _build, learning_rate=0.01, channels_last=True))

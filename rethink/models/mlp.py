@@ -12,7 +12,10 @@ HIDDEN_UNITS = 512
 
 
 class MLP(nn.Sequential):
-    """ReLU MLP: (N, C, H, W) -> (N, classes) logits; dropout after each hidden ReLU. Initialization: torch's default."""
+    """ReLU MLP: (N, C, H, W) -> (N, classes) logits; dropout after each hidden ReLU.
+
+    Initialization: torch's default.
+    """
 
     def __init__(self, input_shape: InputShape, classes: int, hidden_layers: int, dropout: float = 0.0) -> None:
         layers: list[nn.Module] = [nn.Flatten()]

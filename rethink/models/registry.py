@@ -14,7 +14,7 @@ OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that a spec can name. `build(spec, (C, H, W), classes)` returns (N, C, H, W) float -> (N, classes) logits.
+    """A model that a spec can name. `build(spec, (C, H, W), classes)` maps (N, C, H, W) to (N, classes) logits.
 
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
@@ -67,6 +67,6 @@ def names() -> tuple[str, ...]:
 
 
 def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
-    """The untrained network of a spec for images (C, H, W). Raises SpecError for a model or option that is not known."""
+    """The untrained network of a spec for images (C, H, W). Raises SpecError for an unknown model or option."""
     entry = get(spec.model)
     return entry.build(entry.complete(spec), input_shape, classes)

@@ -15,7 +15,7 @@ class WideResNet(nn.Sequential):
 
     def __init__(self, channels: int, classes: int, depth: int, width: int, dropout: float = 0.0) -> None:
         if depth < 10 or depth % 6 != 4:
-            raise SpecError(f"depth = {depth!r} is not allowed: wide_resnet has depth 6n + 4 (10, 16, 22, 28, 34, 40, ...)")
+            raise SpecError(f"depth = {depth!r} is not allowed: wide_resnet needs 6n + 4 (10, 16, 22, 28, 40, ...)")
         layers: list[nn.Module] = [_conv3x3(channels, 16)]
         inputs = 16
         for filters, stride in ((16 * width, 1), (32 * width, 2), (64 * width, 2)):
@@ -28,7 +28,7 @@ class WideResNet(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Pre-activated residual block of two 3×3 convolutions: (N, inputs, H, W) -> (N, filters, ⌈H/stride⌉, ⌈W/stride⌉)."""
+    """Pre-activated residual block: (N, inputs, H, W) -> (N, filters, ⌈H/stride⌉, ⌈W/stride⌉)."""
 
     def __init__(self, inputs: int, filters: int, stride: int, dropout: float) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ def test_every_seed_draws_another_subset_and_every_sample_alike():
 
 
 def test_the_order_is_the_same_on_every_machine_and_numpy():
-    assert balanced_subset(BALANCED, 5, 0).tolist() == [117, 269, 162, 85, 60]
+    assert balanced_subset(BALANCED, 5, 0).tolist() == [37, 282, 235, 6, 159]
 
 
 @pytest.mark.parametrize("size", [301, 0, -1])

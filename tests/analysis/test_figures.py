@@ -1,0 +1,139 @@
+"""The figures draw the numbers of the frames, leave no trial unmentioned, and are the same bytes every time."""
+
+import itertools
+
+import matplotlib.colors
+import numpy as np
+import pytest
+from made_runs import make_run, spec, write_trial
+
+from analysis import style
+from analysis.epochs_figure import epochs_figure
+from analysis.error_figure import error_figure
+from analysis.figures import draw
+from analysis.frames import load
+from analysis.lines import lines_of
+
+
+@pytest.fixture
+def run(tmp_path):
+    """At level 0 both seeds fit, at 0.5 one of two, at 1 none has begun."""
+    specs = [spec(label_corruption=level, seed=seed, max_epochs=30) for level in (0, 0.5, 1) for seed in (0, 1)]
+    run = make_run(tmp_path / "demo", specs)
+    for one, epochs, fit, error in zip(
+        specs, (10, 14, 20, 30), (10, 14, 20, None), (0.25, 0.5, 0.5, 0.75), strict=False
+    ):
+        write_trial(run, one, epochs, fit, error)
+    return run
+
+
+def drawn(figure, marker, line):
+    """The points of all plots with this marker, in axis units."""
+    plots = [
+        plot
+        for plot in figure.axes[0].lines
+        if plot.get_marker() == marker and (plot.get_linestyle() != "None") == line
+    ]
+    return [
+        (round(float(x), 6), float(y))
+        for plot in plots
+        for x, y in zip(*plot.get_data(), strict=True)
+        if not np.isnan(y)
+    ]
+
+
+def small_print(figure):
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def test_epochs_median_dots_and_open_triangles(run):
+    figure = epochs_figure(load(run.root).trials, "made")
+    assert drawn(figure, "o", True) == [(0, 12)]  # at 0.5 the median is open
+    assert drawn(figure, ".", False) == [(0, 10), (0, 14), (0.5, 20)]
+    assert drawn(figure, "^", False) == [(0.5, 30)]
+    (band,) = figure.axes[0].collections
+    corners = {tuple(point) for path in band.get_paths() for point in path.vertices.tolist()}
+    assert corners == {(0, 10), (0, 14)}  # at 0.5 the greatest is not known
+    assert "Not drawn: 2 trials." in small_print(figure)
+
+
+def test_error_mean_dots_triangles_and_chance(run):
+    figure = error_figure(load(run.root).trials, "made", {10})
+    assert drawn(figure, "o", True) == [(0, 0.375), (0.5, 0.625)]
+    assert drawn(figure, "^", False) == [(0.5, 0.75)]
+    assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(0.9)
+    assert "Not drawn: 2 trials." in small_print(figure)
+
+
+def test_without_classes_there_is_no_chance_level(run):
+    figure = error_figure(load(run.root).trials, "made", set())
+    assert not figure.axes[0].texts
+
+
+@pytest.mark.parametrize(("slowest", "scale"), [(40, "linear"), (41, "log")])
+def test_the_axis_is_logarithmic_above_twentyfold(tmp_path, slowest, scale):
+    run = make_run(tmp_path / "demo", [spec(), spec(label_corruption=1)])
+    write_trial(run, spec(), 2, 2)
+    write_trial(run, spec(label_corruption=1), slowest, slowest)
+    assert epochs_figure(load(run.root).trials, "made").axes[0].get_yscale() == scale
+
+
+def test_train_sizes_and_data_sets_are_lines_of_their_own(tmp_path):
+    specs = [spec(), spec(train_samples=5000), spec(dataset="cifar10", train_samples=None)]
+    trials = load(make_run(tmp_path / "demo", specs).root).trials
+    assert [line.label for line in lines_of(trials, "n")] == [
+        "mlp_1x512, cifar10, all images (n = 1)",
+        "mlp_1x512, fashion_mnist, 2,000 images (n = 1)",
+        "mlp_1x512, fashion_mnist, 5,000 images (n = 1)",
+    ]
+
+
+def test_draw_writes_the_same_bytes_twice(run, tmp_path):
+    first, second = (draw([run.root], tmp_path / name) for name in ("one", "two"))
+    assert [path.name for path in first] == [
+        "epochs_to_fit.png",
+        "epochs_to_fit.svg",
+        "test_error.png",
+        "test_error.svg",
+    ]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_no_text_is_clipped(tmp_path):
+    """The longest labels: two sizes, and models with all their options."""
+    models = ({"model": "wide_resnet", "depth": depth, "width": 10, "batch_norm": True} for depth in (28, 40))
+    specs = [
+        spec(**model, train_samples=size, dropout=drop) for model in models for size in (2, None) for drop in (0, 0.5)
+    ]
+    for make in (epochs_figure, lambda trials, subtitle: error_figure(trials, subtitle, {10})):
+        trials = load(make_run(tmp_path / f"run{make.__name__}", specs).root).trials
+        figure = make(
+            trials, "fashion_mnist and cifar10, 2 and all training images, 3 seeds, runs 2026-11-23 to 2026-11-24"
+        )
+        figure.canvas.draw()
+        width, height = figure.get_size_inches() * figure.dpi
+        renderer = figure.canvas.get_renderer()
+        axes = figure.axes[0]
+        for artist in (*figure.texts, *figure.legends, axes.xaxis.label, axes.yaxis.label):
+            box = artist.get_window_extent(renderer)
+            assert box.x0 >= 0
+            assert box.y0 >= 0
+            assert box.x1 <= width
+            assert box.y1 <= height
+        legend, note = figure.legends[0].get_window_extent(renderer), figure.texts[-1].get_window_extent(renderer)
+        assert note.y1 <= legend.y0
+        assert legend.y1 <= axes.xaxis.label.get_window_extent(renderer).y0
+
+
+def test_lines_differ_in_look_and_in_gray():
+    looks = [style.look(index) for index in range(28)]
+    assert len(set(looks)) == 28
+    gray = [np.dot(matplotlib.colors.to_rgb(look.color), (0.299, 0.587, 0.114)) for look in looks]
+    assert max(gray) < 0.75
+    assert all((a.marker, a.dash) != (b.marker, b.dash) for a, b in itertools.pairwise(looks))
+
+
+def test_a_run_without_trials_has_no_figure(tmp_path):
+    run = make_run(tmp_path / "demo", [])
+    with pytest.raises(ValueError, match="no trial"):
+        draw([run.root], tmp_path)

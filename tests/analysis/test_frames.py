@@ -1,0 +1,252 @@
+"""The laws of the two frames, on made runs with known answers."""
+
+import subprocess
+import sys
+import time
+import warnings
+
+import pandas as pd
+import pytest
+from made_runs import IMAGES, make_run, record, spec, write_attempt, write_trial
+
+from analysis import history
+from analysis.columns import EPOCHS, RECORD, TRIALS
+from analysis.frames import load
+from rethink.metrics import STOP_REASONS
+
+
+def only(frame: pd.DataFrame) -> pd.Series:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_a_fitted_trial_reports_what_its_rows_say(tmp_path):
+    one = spec(label_corruption=0.2, seed=3)
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=5, fit=5, test_error=0.25)
+    run.record_outcome(one.spec_id, "interpolated", 5)
+    frames = load(run.root)
+    trial = only(frames.trials)
+    expected = {
+        **{"run": "demo", "spec_id": one.spec_id, "seed": 3, "label_corruption": 0.2, "learning_rate": 0.01},
+        **{"status": "fitted", "stop_reason": "interpolated", "fitted": True, "epochs_to_fit": 5, "epochs": 5},
+        **{"images_to_fit": 5 * IMAGES, "train_loss": 0.2, "test_error": 0.25, "generalization_gap": 0.25},
+        **{"seconds": 5 * 1.75, "attempts": 1, "host": "node-1", "threads": 1, "code_version": "0.1.0"},
+        **{"versions": "rethink 0.1.0, torch 2.14.1", "started": pd.Timestamp("2026-11-23T20:00Z")},
+    }
+    assert {name: trial[name] for name in expected} == expected
+    assert frames.epochs["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert frames.damaged_lines == 0
+
+
+def test_epochs_after_fit_count_in_the_last_epoch_but_not_in_epochs_to_fit(tmp_path):
+    one = spec(epochs_after_fit=2)
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=6, fit=4)
+    trial = only(load(run.root).trials)
+    assert (trial["stop_reason"], trial["epochs_to_fit"], trial["epochs"]) == ("interpolated", 4, 6)
+    assert trial["images_to_fit"] == 4 * IMAGES
+
+
+def test_fitted_but_still_training_on_is_fitted_and_unfinished(tmp_path):
+    one = spec(epochs_after_fit=9)
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=6, fit=4)
+    trial = only(load(run.root).trials)
+    assert (trial["status"], trial["stop_reason"]) == ("fitted", "unfinished")
+
+
+def test_a_trial_that_never_started_is_there(tmp_path):
+    run = make_run(tmp_path / "demo", [spec(seed=0), spec(seed=1)])
+    frames = load(run.root)
+    assert frames.trials["status"].tolist() == ["not started", "not started"]
+    assert frames.trials["stop_reason"].tolist() == ["unfinished", "unfinished"]
+    assert frames.trials["epochs"].tolist() == [0, 0]
+    assert frames.trials["epochs_to_fit"].isna().all()
+    assert len(frames.epochs) == 0
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_columns_and_dtypes_are_the_described_ones_on_any_number_of_rows(tmp_path, begun):
+    run = make_run(tmp_path / "demo", [spec()])
+    if begun:
+        write_trial(run, spec(), epochs=3, fit=3)
+    frames = load(run.root)
+    for frame, columns in ((frames.trials, TRIALS), (frames.epochs, EPOCHS)):
+        assert [(n, str(dtype)) for n, dtype in frame.dtypes.items()] == [(c.name, c.dtype) for c in columns]
+
+
+def test_a_run_without_trials_has_the_columns(tmp_path):
+    frames = load(make_run(tmp_path / "demo", []).root)
+    assert [str(dtype) for dtype in frames.trials.dtypes] == [column.dtype for column in TRIALS]
+    assert [str(dtype) for dtype in frames.epochs.dtypes] == [column.dtype for column in EPOCHS]
+
+
+def test_each_epoch_of_a_restored_trial_counts_once(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, [record(epoch, train_accuracy=0.1) for epoch in range(1, 5)], host="lost")
+    write_attempt(run, one, [record(epoch, 6, train_accuracy=0.7) for epoch in range(3, 7)], resumed_from_epoch=2)
+    frames = load(run.root)
+    trial = only(frames.trials)
+    assert frames.epochs["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert frames.epochs["train_accuracy"].tolist() == [0.1, 0.1, 0.7, 0.7, 0.7, 0.7]
+    assert (trial["seconds"], trial["attempts"], trial["host"]) == (6 * 1.75, 2, "node-1")
+
+
+def test_rows_of_an_attempt_given_up_do_not_outlive_the_fit(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, [record(epoch) for epoch in range(1, 9)])
+    write_attempt(run, one, [record(epoch, 6) for epoch in range(5, 7)], resumed_from_epoch=4)
+    trial = only(load(run.root).trials)
+    assert (trial["status"], trial["epochs_to_fit"], trial["epochs"]) == ("fitted", 6, 6)
+
+
+def test_a_torn_last_line_is_counted_and_named(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    path = write_trial(run, one, epochs=3)
+    with path.open("a") as file:
+        file.write('{"epoch": 4, "steps"')
+    with pytest.warns(UserWarning, match=path.name):
+        frames = load(run.root)
+    assert frames.damaged_lines == 1
+    assert only(frames.trials)["damaged_lines"] == 1
+    assert only(frames.trials)["epochs"] == 3
+
+
+def test_a_damaged_outcome_is_counted(tmp_path):
+    run = make_run(tmp_path / "demo", [spec()])
+    run.outcomes_file.write_text('{"spec_id"')
+    with pytest.warns(UserWarning, match="outcomes"):
+        assert load(run.root).damaged_lines == 1
+
+
+def test_seconds_are_null_when_a_row_is_lost(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, [record(epoch) for epoch in (1, 3)])
+    assert pd.isna(only(load(run.root).trials)["seconds"])
+
+
+@pytest.mark.parametrize("recorded", ["scheduler", "error"])
+def test_ends_that_rows_cannot_show_come_from_the_outcome(tmp_path, recorded):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=3)
+    run.record_outcome(one.spec_id, recorded, 3)
+    trial = only(load(run.root).trials)
+    assert (trial["stop_reason"], trial["status"]) == (recorded, {"scheduler": "censored", "error": "failed"}[recorded])
+
+
+def test_ends_that_rows_show_need_no_outcome(tmp_path):
+    limit, nan = spec(max_epochs=3, seed=1), spec(seed=2)
+    run = make_run(tmp_path / "demo", [limit, nan])
+    write_trial(run, limit, epochs=3)
+    write_attempt(run, nan, [record(1), record(2, diverged=True, train_loss=None, test_error=None)])
+    trials = load(run.root).trials
+    assert trials["stop_reason"].tolist() == ["max_epochs", "diverged"]
+    assert trials["status"].tolist() == ["censored", "censored"]
+    assert pd.isna(trials["test_error"][1])
+
+
+def test_an_outcome_that_the_rows_do_not_show_is_not_believed(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=3)
+    run.record_outcome(one.spec_id, "interpolated", 4)
+    with pytest.warns(UserWarning, match="do not show"):
+        trial = only(load(run.root).trials)
+    assert (trial["stop_reason"], trial["fitted"]) == ("unfinished", False)
+
+
+def test_a_failed_trial_that_was_tried_again_and_fitted_is_fitted(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    write_trial(run, one, epochs=2)
+    run.record_outcome(one.spec_id, "error", 2)
+    write_attempt(run, one, [record(3, 3)], resumed_from_epoch=2)
+    assert only(load(run.root).trials)["stop_reason"] == "interpolated"
+
+
+def test_a_test_error_of_an_earlier_epoch_is_not_passed_off_as_the_last(tmp_path):
+    one = spec(test_every=0)
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, [record(1, test_error=0.5), record(2, test_error=None)])
+    trial = only(load(run.root).trials)
+    assert pd.isna(trial["test_error"])
+    assert pd.isna(trial["generalization_gap"])
+
+
+def test_the_same_spec_in_two_runs_keeps_both_rows(tmp_path):
+    for name in ("a", "b"):
+        write_trial(make_run(tmp_path / name, [spec()]), spec(), epochs=2, fit=2)
+    frames = load(tmp_path / "a", tmp_path / "b")
+    assert frames.trials["run"].tolist() == ["a", "b"]
+    assert frames.epochs.groupby(["run", "spec_id"], observed=True).size().tolist() == [2, 2]
+
+
+def test_runs_of_one_name_are_refused(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        make_run(tmp_path / folder / "demo", [spec()])
+    with pytest.raises(ValueError, match="2 run directories with 1 names"):
+        load(tmp_path / "x" / "demo", tmp_path / "y" / "demo")
+
+
+def test_no_run_is_no_answer():
+    with pytest.raises(ValueError, match="at least one"):
+        load()
+
+
+def test_rows_that_no_spec_owns_are_refused(tmp_path):
+    run = make_run(tmp_path / "demo", [spec(seed=0)])
+    write_trial(run, spec(seed=1), epochs=1)
+    with pytest.raises(ValueError, match=spec(seed=1).spec_id):
+        load(run.root)
+
+
+def test_rows_of_another_version_are_refused(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    path = write_trial(run, one, epochs=1)
+    path.write_text(path.read_text().replace("test_accuracy", "accuracy"))
+    with pytest.raises(ValueError, match="test_accuracy"):
+        load(run.root)
+
+
+def test_every_stop_reason_has_a_status():
+    for reason in STOP_REASONS:
+        assert history.status(reason == "interpolated", 1, reason) in ("fitted", "censored", "failed", "unfinished")
+
+
+def test_a_thousand_trials_of_a_hundred_epochs_load_in_seconds(tmp_path):
+    specs = [spec(seed=seed) for seed in range(1000)]
+    run = make_run(tmp_path / "demo", specs)
+    template = write_trial(run, specs[0], epochs=100, fit=100).read_bytes()
+    for one in specs[1:]:
+        (run.rows / f"{one.spec_id}-0001.jsonl").write_bytes(template)
+    started = time.process_time()
+    frames = load(run.root)
+    assert (len(frames.trials), len(frames.epochs)) == (1000, 100_000)
+    assert frames.epochs[[column.name for column in RECORD]].shape == (100_000, len(RECORD))
+    assert time.process_time() - started < 10  # about 3 here; a frame built row by row takes a minute
+
+
+def test_loading_a_run_needs_no_torch_ray_or_ffcv(tmp_path):
+    run = make_run(tmp_path / "demo", [spec()])
+    write_trial(run, spec(), epochs=2, fit=2)
+    code = (
+        "import sys; from analysis.frames import load; import analysis.summary, analysis.figures;"
+        f"load({str(run.root)!r}); loaded = {{'torch', 'ray', 'ffcv'}} & set(sys.modules); assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_undamaged_run_gives_no_warning(tmp_path):
+    run = make_run(tmp_path / "demo", [spec(), spec(seed=1)])
+    write_trial(run, spec(), epochs=2, fit=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(run.root)

@@ -1,0 +1,131 @@
+"""The statistics of cells, on made runs with known answers."""
+
+import statistics
+
+import pandas as pd
+import pytest
+from made_runs import make_run, record, spec, write_attempt, write_trial
+
+from analysis.columns import STATISTICS
+from analysis.frames import load
+from analysis.summary import summary, to_text
+
+
+def only(frame: pd.DataFrame) -> pd.Series:
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_a_cell_of_three_fitted_seeds(tmp_path):
+    specs = [spec(seed=seed) for seed in range(3)]
+    run = make_run(tmp_path / "demo", specs)
+    errors = [0.25, 0.5, 0.375]
+    for one, fit, error in zip(specs, (4, 6, 9), errors, strict=True):
+        write_trial(run, one, epochs=fit, fit=fit, test_error=error)
+    table = summary(load(run.root).trials)
+    cell = only(table)
+    assert (cell["n"], cell["fitted"], cell["epochs_to_fit_median"]) == (3, 3, 6)
+    assert (cell["epochs_to_fit_min"], cell["epochs_to_fit_max"]) == (4, 9)
+    assert (cell["test_error_n"], cell["test_error_mean"]) == (3, 0.375)
+    assert cell["test_error_std"] == pytest.approx(statistics.stdev(errors))
+    assert cell["gap_mean"] == 0.375
+    assert cell["minutes"] == pytest.approx(19 * 1.75 / 60)
+    text = to_text(table)
+    assert "3/3     6 [4-9]        0.3750 ± 0.1250 (n=3)" in text
+    assert "3 of 3 trials fitted; 0 censored (0 diverged), 0 failed, 0 unfinished; 0 damaged lines." in text
+
+
+def test_no_trial_is_dropped_from_n(tmp_path):
+    specs = [spec(seed=seed, max_epochs=20) for seed in range(6)]
+    fitted, censored, diverged, failed, running, _ = specs
+    run = make_run(tmp_path / "demo", specs)
+    write_trial(run, fitted, epochs=10, fit=10, test_error=0.5)
+    write_trial(run, censored, epochs=20, test_error=0.25)
+    write_attempt(run, diverged, [record(1, diverged=True, train_loss=None, test_error=None)])
+    write_trial(run, failed, epochs=4, test_error=0.9)
+    run.record_outcome(failed.spec_id, "error", 4)
+    write_trial(run, running, epochs=3, test_error=0.9)
+    table = summary(load(run.root).trials)
+    cell = only(table)
+    counts = {name: cell[name] for name in ("n", "fitted", "censored", "diverged", "failed", "unfinished")}
+    assert counts == {"n": 6, "fitted": 1, "censored": 2, "diverged": 1, "failed": 1, "unfinished": 2}
+    assert cell["unfitted_from"] == 0
+    # a failed or running trial's network is half trained: its error is no result, and n says so
+    assert (cell["test_error_n"], cell["test_error_mean"], cell["gap_n"]) == (2, 0.375, 1)
+    text = to_text(table)
+    assert "1/6" in text
+    assert "(n=2)" in text
+    assert "1 of 6 trials fitted; 2 censored (1 diverged), 1 failed, 2 unfinished" in text
+
+
+def test_a_median_among_the_censored_is_a_bound(tmp_path):
+    specs = [spec(seed=seed, max_epochs=20) for seed in range(3)]
+    run = make_run(tmp_path / "demo", specs)
+    write_trial(run, specs[0], epochs=10, fit=10)
+    for one in specs[1:]:
+        write_trial(run, one, epochs=20)
+    table = summary(load(run.root).trials)
+    assert pd.isna(only(table)["epochs_to_fit_median"])
+    assert only(table)["epochs_to_fit_above"] == 20
+    assert "> 20 [10; 2 > 20]" in to_text(table)
+
+
+def test_one_seed_has_no_spread(tmp_path):
+    run = make_run(tmp_path / "demo", [spec()])
+    write_trial(run, spec(), epochs=2, fit=2)
+    table = summary(load(run.root).trials)
+    assert pd.isna(only(table)["test_error_std"])
+    assert "0.2500 (n=1)" in to_text(table)
+
+
+def test_what_differs_in_more_than_seeds_is_never_averaged(tmp_path):
+    changes = [
+        {},
+        {"label_corruption": 0.5},
+        {"train_samples": 5000},
+        {"train_samples": None},
+        {"dataset": "cifar10"},
+        {"model": "wide_resnet", "depth": 28, "width": 1},
+        {"model": "wide_resnet", "depth": 28, "width": 1, "batch_norm": True},
+        {"learning_rate": 0.1},
+        {"epochs_after_fit": 5},
+    ]
+    seeds = ({}, {"seed": 1}, {"corruption_seed": 1}, {"subset_seed": 1})
+    run = make_run(tmp_path / "demo", [spec(**{**change, **seed}) for change in changes for seed in seeds])
+    table = summary(load(run.root).trials)
+    assert table["n"].tolist() == [4] * len(changes)
+    assert {"batch_norm", "learning_rate", "epochs_after_fit"} <= set(table.columns)
+    assert not {"depth", "momentum", "run"} & set(table.columns)
+
+
+def test_options_that_differ_on_the_whole_training_set_are_told_apart(tmp_path):
+    specs = [spec(train_samples=None, learning_rate=rate) for rate in (0.01, 0.1)]
+    assert summary(load(make_run(tmp_path / "demo", specs).root).trials)["n"].tolist() == [1, 1]
+
+
+def test_one_trial_run_twice_is_not_two_seeds(tmp_path):
+    for name in ("a", "b"):
+        write_trial(make_run(tmp_path / name, [spec()]), spec(), epochs=2, fit=2)
+    table = summary(load(tmp_path / "a", tmp_path / "b").trials)
+    assert table["n"].tolist() == [1, 1]
+    assert table["run"].tolist() == ["a", "b"]
+
+
+def test_seeds_of_two_runs_share_a_cell(tmp_path):
+    for seed, name in enumerate(("a", "b")):
+        make_run(tmp_path / name, [spec(seed=seed)])
+    assert summary(load(tmp_path / "a", tmp_path / "b").trials)["n"].tolist() == [2]
+
+
+def test_minutes_are_null_when_a_row_is_lost(tmp_path):
+    run = make_run(tmp_path / "demo", [spec(), spec(seed=1)])
+    write_attempt(run, spec(), [record(2)])
+    assert pd.isna(only(summary(load(run.root).trials))["minutes"])
+
+
+@pytest.mark.parametrize("specs", [[], [spec()]])
+def test_the_statistics_have_the_described_dtypes(tmp_path, specs):
+    table = summary(load(make_run(tmp_path / "demo", specs).root).trials)
+    described = {column.name: column.dtype for column in STATISTICS}
+    assert {name: str(table[name].dtype) for name in table.columns[-len(described) :]} == described
+    assert "fitted" in to_text(table)

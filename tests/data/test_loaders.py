@@ -1,0 +1,182 @@
+"""Loaders: what FFCV delivers is what NumPy computes, for every order, batch size and process; and nothing hangs."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import pytest
+import torch
+
+from rethink.corruption.labels import corrupt_labels
+from rethink.data.beton import DataError, PreparedData, prepare
+from rethink.data.loaders import BetonStream, epoch_order
+from rethink.data.stored import stored_images
+from rethink.data.trial_data import StreamPool
+from rethink.ffcv_runtime import PipelineError
+from rethink.spec import TrialSpec
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def stream(prepared: PreparedData) -> BetonStream:
+    return BetonStream(prepared.train)
+
+
+@pytest.fixture(autouse=True)
+def configured(stream: BetonStream) -> Iterator[None]:
+    stream.configure(28, corrupt_labels(stream.true_labels, 10, 0.5, 0).given)
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before, "a loader thread was left behind"
+
+
+def everything(
+    stream: BetonStream, order: npt.NDArray[np.int64], batch_size: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Images and labels by sample index, whatever the order they came in."""
+    images = np.zeros((len(order), 3, 28, 28), np.float32)
+    labels = np.full(len(order), -1)
+    place = np.argsort(np.argsort(order))
+    for start, batch in zip(range(0, len(order), batch_size), stream.batches(order, batch_size, CPU), strict=True):
+        here = place[start : start + batch_size]
+        assert np.array_equal(batch.indices, order[start : start + batch_size])
+        images[here], labels[here] = batch.images.numpy(), batch.labels.numpy()
+    return images, labels
+
+
+def test_images_and_labels_equal_an_independent_computation(stream: BetonStream, prepared: PreparedData) -> None:
+    order = epoch_order(np.arange(5000), 0, 1)
+    images, labels = everything(stream, order, 128)
+    pixels = stored_images(prepared.train, np.arange(5000)).astype(np.float64)
+    mean, std = pixels.mean((1, 2, 3), keepdims=True), pixels.std((1, 2, 3), keepdims=True)
+    expected = (pixels - mean) / np.maximum(std, 1 / np.sqrt(28 * 28 * 3))
+    np.testing.assert_allclose(images, expected.transpose(0, 3, 1, 2), rtol=0, atol=2e-6)
+    assert np.array_equal(labels, corrupt_labels(stream.true_labels, 10, 0.5, 0).given)
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 512, 7919])
+def test_bytes_do_not_depend_on_batch_size_or_order(stream: BetonStream, batch_size: int) -> None:
+    indices = np.arange(700)
+    expected = everything(stream, indices, 128)
+    for order in (indices, indices[::-1].copy(), epoch_order(indices, 5, 3)):
+        images, labels = everything(stream, order, batch_size)
+        assert np.array_equal(images.view(np.uint32), expected[0].view(np.uint32))
+        assert np.array_equal(labels, expected[1])
+
+
+def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: PreparedData) -> None:
+    code = (
+        "import sys, hashlib, numpy as np, torch\n"
+        "from pathlib import Path\n"
+        "from rethink.data.beton import prepare\n"
+        "from rethink.data.loaders import BetonStream\n"
+        "stream = BetonStream(prepare('fashion_mnist_mini', None, Path(sys.argv[1])).train)\n"
+        "digest = hashlib.sha256()\n"
+        "for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu')):\n"
+        "    digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
+        "print(digest.hexdigest())\n"
+    )
+    cache = str(prepared.train.path.parents[1])
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", code, cache], capture_output=True, text=True, check=True, env={**os.environ, **other}
+        ).stdout
+        for other in ({}, {"NUMBA_CPU_NAME": "generic"})
+    ]
+    assert answers[0] == answers[1]
+
+
+def test_the_last_partial_batch_is_delivered(stream: BetonStream) -> None:
+    sizes = [len(batch.labels) for batch in stream.batches(np.arange(129), 128, CPU)]
+    assert sizes == [128, 1]
+
+
+def test_the_epoch_order_is_a_permutation_that_seed_and_epoch_decide() -> None:
+    indices = np.arange(100, 1100)
+    orders = {(s, e): epoch_order(indices, s, e) for s in (0, 1) for e in (1, 2)}
+    for (seed, epoch), order in orders.items():
+        assert np.array_equal(np.sort(order), indices)
+        assert np.array_equal(order, epoch_order(indices, seed, epoch))
+    assert len({order.tobytes() for order in orders.values()}) == 4
+
+
+def test_a_centre_crop_is_the_centre(stream: BetonStream, prepared: PreparedData) -> None:
+    stream.configure(20, stream.true_labels)
+    (batch,) = stream.batches(np.arange(4), 4, CPU)
+    centre = stored_images(prepared.train, np.arange(4))[:, 4:24, 4:24].astype(float)
+    for image, pixels in zip(batch.images.numpy(), centre, strict=True):
+        expected = (pixels - pixels.mean()) / pixels.std()
+        np.testing.assert_allclose(image, expected.transpose(2, 0, 1), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("order", [[5000], [-1], [[0, 1]], [], [0.5]])
+def test_an_impossible_order_is_refused_at_once(stream: BetonStream, order: list[float]) -> None:
+    values = np.array(order)
+    with pytest.raises(IndexError):
+        stream.batches(values, 10, CPU)
+
+
+def test_an_exception_in_the_pipeline_reaches_the_caller_within_seconds(stream: BetonStream) -> None:
+    stream._labels.table = None  # type: ignore[assignment]  # the label stage cannot work with this
+    started = time.monotonic()
+    with pytest.raises(PipelineError):
+        list(stream.batches(np.arange(5000), 10, CPU))
+    assert time.monotonic() - started < 5
+
+
+def test_a_dropped_iterator_leaves_no_thread(stream: BetonStream) -> None:
+    for _ in range(20):
+        batches = stream.batches(np.arange(5000), 10, CPU)
+        next(batches)
+        del batches
+    gc.collect()
+    assert not [t for t in threading.enumerate() if "EpochIterator" in type(t).__name__]
+
+
+def test_torch_keeps_its_threads(stream: BetonStream, prepared: PreparedData) -> None:
+    torch.set_num_threads(2)
+    BetonStream(prepared.train)
+    seen = {torch.get_num_threads() for _ in stream.batches(np.arange(500), 100, CPU)}
+    assert seen == {2}
+    torch.set_num_threads(1)
+
+
+def test_an_altered_beton_is_refused_before_ffcv_opens_it(prepared: PreparedData, tmp_path: object) -> None:
+    damaged = prepare("fashion_mnist_mini", None, tmp_path).train  # type: ignore[arg-type]
+    content = bytearray(damaged.path.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.path.write_bytes(content)
+    with pytest.raises(DataError, match="altered"):
+        BetonStream(damaged)
+
+
+def test_five_hundred_trials_in_one_process_grow_neither_threads_nor_memory(
+    prepared: PreparedData, make_spec: "type[TrialSpec]"
+) -> None:
+    pool, process = StreamPool(), psutil.Process()
+
+    def run(number: int) -> None:
+        spec = make_spec(train_samples=300, label_corruption=number % 11 / 10, corruption_seed=number, seed=number)
+        data = pool.open(spec, prepared)
+        for _ in data.train.batches(epoch_order(data.subset, spec.seed, 1), 128, CPU):
+            pass
+        for _ in data.test.batches(np.arange(100), 100, CPU):
+            break
+
+    for number in range(50):  # allocators settle
+        run(number)
+    gc.collect()
+    threads, memory = process.num_threads(), process.memory_info().rss
+    for number in range(50, 550):
+        run(number)
+    gc.collect()
+    assert process.num_threads() <= threads
+    assert process.memory_info().rss - memory < 40e6

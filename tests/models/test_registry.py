@@ -1,0 +1,152 @@
+"""The registry, and the contract that every registered model keeps."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rethink import models
+from rethink.models import ModelEntry, build_model, registry
+from rethink.spec import SpecError, TrialSpec
+
+SHAPES = [((3, 28, 28), 10), ((1, 32, 32), 7), ((3, 16, 20), 4), ((2, 5, 1), 3)]
+SMALL = {"wide_resnet": {"depth": 10}}  # the contract does not depend on the depth, the time does
+VARIANTS = [(name, SMALL.get(name, {})) for name in models.names()] + [("inception_small", {"batch_norm": False})]
+every_model = pytest.mark.parametrize(("name", "options"), VARIANTS)
+
+
+def spec_of(name, **options):
+    return TrialSpec(dataset="any", image_size=28, model=name, learning_rate=0.1, **options)
+
+
+def seeded(name, options, seed=0, shape=(3, 12, 12), classes=5):
+    torch.manual_seed(seed)
+    return build_model(spec_of(name, **options), shape, classes)
+
+
+def images(shape=(3, 12, 12), n=4):
+    return torch.randn(n, *shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_models_of_the_design_are_registered():
+    assert models.names() == ("alexnet_small", "inception_small", "mlp_1x512", "mlp_3x512", "wide_resnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("alexnet_small", 0.01), ("inception_small", 0.1), ("mlp_1x512", 0.01), ("mlp_3x512", 0.01), ("wide_resnet", 0.1)],
+)
+def test_learning_rates_are_the_papers(name, rate):
+    assert models.get(name).learning_rate == rate
+
+
+def test_an_unknown_name_is_refused_with_the_choices():
+    with pytest.raises(SpecError, match=r"^unknown model 'resnet'; choose from alexnet_small, .*, wide_resnet$"):
+        models.get("resnet")
+
+
+def test_a_duplicate_name_is_refused():
+    with pytest.raises(SpecError, match="'mlp_1x512' is already registered"):
+        models.register(models.get("mlp_1x512"))
+
+
+def test_an_own_model_is_registered_in_a_few_lines(monkeypatch):
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+    def build(spec, input_shape, classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(np.prod(input_shape), classes * spec.width))
+
+    models.register(ModelEntry("linear", build, learning_rate=0.1, width=2))
+    assert "linear" in models.names()
+    assert seeded("linear", {})(images()).shape == (4, 10)
+    assert seeded("linear", {"width": 3})(images()).shape == (4, 15)
+
+
+@pytest.mark.parametrize("option", ["depth", "width", "batch_norm"])
+def test_an_option_that_the_model_lacks_is_refused(option):
+    with pytest.raises(SpecError, match=f"{option} = 1 is not allowed: model 'mlp_1x512'|{option} = True is not"):
+        build_model(spec_of("mlp_1x512", **{option: option == "batch_norm" or 1}), (3, 8, 8), 10)
+
+
+def test_defaults_fill_only_what_is_open():
+    entry = models.get("wide_resnet")
+    completed = entry.complete(spec_of("wide_resnet", width=4))
+    assert (completed.depth, completed.width) == (28, 4)
+    assert models.get("inception_small").complete(spec_of("inception_small", batch_norm=False)).batch_norm is False
+
+
+@every_model
+@pytest.mark.parametrize(("shape", "classes"), SHAPES)
+def test_any_image_gives_one_logit_per_class(name, options, shape, classes):
+    logits = seeded(name, options, shape=shape, classes=classes)(images(shape))
+    assert logits.shape == (4, classes)
+    assert logits.isfinite().all()
+
+
+@every_model
+def test_initialization_is_a_function_of_torchs_seed_alone(name, options):
+    weights = [torch.cat([p.flatten() for p in seeded(name, options, seed).parameters()]) for seed in (0, 0, 1)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+@every_model
+def test_building_touches_no_other_state(name, options):
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads(), torch.get_default_dtype()  # noqa: NPY002
+    seeded(name, options)
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_num_threads(), torch.get_default_dtype()  # noqa: NPY002
+    assert before == after
+
+
+def has(model, kind):
+    return any(isinstance(module, kind) for module in model.modules())
+
+
+@every_model
+def test_without_dropout_training_and_evaluation_agree(name, options):
+    model = seeded(name, options)
+    assert not has(model, nn.Dropout)
+    if not has(model, nn.BatchNorm2d):
+        torch.testing.assert_close(model.train()(images()), model.eval()(images()), rtol=0, atol=0)
+
+
+@every_model
+def test_dropout_is_random_in_training_only(name, options):
+    model = seeded(name, options | {"dropout": 0.5})
+    assert {module.p for module in model.modules() if isinstance(module, nn.Dropout)} == {0.5}
+    assert not torch.equal(model(images()), model(images()))
+    model.eval()
+    assert torch.equal(model(images()), model(images()))
+
+
+@every_model
+def test_the_gradient_reaches_every_parameter(name, options):
+    model = seeded(name, options)
+    nn.functional.cross_entropy(model(images()), torch.tensor([0, 1, 2, 3])).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        # BatchNorm cancels the bias before it: its gradient is rounding noise, maybe zero.
+        assert parameter.ndim == 1 or parameter.grad.abs().max() > 0, key
+
+
+@every_model
+def test_state_dict_round_trip(name, options):
+    source, target = seeded(name, options), seeded(name, options, seed=1)
+    source(images())  # moves BatchNorm's running statistics
+    target.load_state_dict(source.state_dict())
+    assert torch.equal(source.eval()(images()), target.eval()(images()))
+
+
+@every_model
+def test_runs_in_bf16_and_channels_last(name, options):
+    model, x = seeded(name, options).eval(), images()
+    expected = model(x)
+    model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model.train()(x)
+    logits.float().sum().backward()
+    assert logits.dtype == torch.bfloat16
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())

@@ -2,11 +2,12 @@
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rethink.runner import RunOptions
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 OPTION_DOCS = {
@@ -58,7 +59,8 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
     """A parser of one value of the field's type, for argparse."""
     declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
     kind = declared.removesuffix(" | None").rsplit(".", 1)[-1]
-    parse = {"int": int, "float": float, "str": str, "bool": _switch, "Path": Path}[kind]
+    parsers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "bool": _switch, "Path": Path}
+    parse = parsers[kind]
 
     def value(text: str) -> Any:
         if text == "none" and declared.endswith("| None"):
@@ -83,6 +85,3 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: {message}\n")
-
-
-__all__ = ["OneLineParser", "SpecError", "add_run_options", "add_spec_options", "run_options", "spec_overrides"]

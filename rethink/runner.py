@@ -1,5 +1,6 @@
 """Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,6 @@ def _execute(
     options: RunOptions,
     resources: Mapping[str, float],
 ) -> None:
-    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
     settings = TrialSettings(
         run=run.root,
         data_sha256={name: data.content_sha256 for name, data in prepared.items()},
@@ -179,8 +179,13 @@ def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
 
 
 def _connect(options: RunOptions) -> None:
-    if not ray.is_initialized():
-        ray.init(address=options.ray_address, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks
+    if ray.is_initialized():
+        return
+    # Ray locks its local cluster with a token by default, which is as it should be and needs no warning.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
+    ray.init(address=options.ray_address, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
 
 
 def _resources(options: RunOptions, trials: int) -> dict[str, float]:

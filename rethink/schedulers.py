@@ -27,16 +27,16 @@ class StopAtInterpolation(TrialScheduler):
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         super().set_search_properties(metric, mode, **spec)
-        return bool(self._inner.set_search_properties(metric, mode, **spec))
+        done: bool = self._inner.set_search_properties(metric, mode, **spec)
+        return done
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         self._inner.on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         if stop_reason(spec_of(trial), result) is not None:
-            return TrialScheduler.STOP
-        decision: str = self._inner.on_trial_result(tune_controller, trial, result)
-        return decision
+            return str(TrialScheduler.STOP)
+        return str(self._inner.on_trial_result(tune_controller, trial, result))
 
     def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
         reason = stop_reason(spec_of(trial), result) or "scheduler"

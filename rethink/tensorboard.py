@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,11 @@ class TrialBoard:
 
     def __init__(self, folder: Path, spec: TrialSpec, resumed_from_epoch: int) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=resumed_from_epoch + 1)
+        self._file = cast(Any, self._writer.file_writer)
         values = {name: value for name, value in spec.to_dict().items() if value is not None}
-        experiment, start, self._end = hparams(values, dict.fromkeys(OUTCOMES, 0.0))
+        experiment, start, self._end = hparams(values, dict.fromkeys(OUTCOMES, 0.0))  # type: ignore[no-untyped-call]
         for summary in (experiment, start):
-            self._writer.file_writer.add_summary(summary)  # type: ignore[union-attr]
+            self._file.add_summary(summary)
 
     def add(self, record: EpochRecord) -> None:
         """One point on every curve that was measured."""
@@ -52,7 +53,7 @@ class TrialBoard:
             self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, last.epoch)
         if last is not None and last.test_accuracy is not None:
             self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, last.epoch)
-        self._writer.file_writer.add_summary(self._end)  # type: ignore[union-attr]
+        self._file.add_summary(self._end)
         self._writer.close()
 
 

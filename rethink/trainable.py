@@ -43,7 +43,7 @@ class NetworkTrainable(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         self._trial.save(Path(checkpoint_dir) / STATE_FILE)
 
-    def load_checkpoint(self, checkpoint_dir: str) -> None:  # type: ignore[override]
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
         self._trial.load(Path(checkpoint_dir) / STATE_FILE)
 
     def cleanup(self) -> None:

@@ -96,7 +96,7 @@ class Training:
                 logits = self.model(images)
             loss = F.cross_entropy(logits.float(), labels)
             self._optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             seen += len(labels)
             losses.append(loss.detach() * len(labels))
@@ -179,7 +179,7 @@ def _initialized_model(spec: TrialSpec, data: TrialData, device: torch.device) -
     torch.manual_seed(key64("initialization", spec.seed))
     model = models.build_model(spec, data.input_shape, data.classes).to(device)
     if models.get(spec.model).channels_last:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     return model
 
 

@@ -1,6 +1,5 @@
 """Shared by all tests: the embedded data set as betons, specs, and what a trial reads."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from rethink.data.trial_data import StreamPool
 from rethink.protocol import complete
 from rethink.spec import TrialSpec
 from rethink.training import Training
-
-os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @pytest.fixture(scope="session")

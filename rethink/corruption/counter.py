@@ -26,7 +26,7 @@ def hash64(key: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 
 def uniform(key: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Uniform draws in [0, 1), one for every index, multiples of 2⁻⁵³."""
-    return (hash64(key, indices) >> np.uint64(11)) * 2.0**-53
+    return (hash64(key, indices) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def integers(key: int, indices: npt.NDArray[np.int64], below: int) -> npt.NDArray[np.int64]:

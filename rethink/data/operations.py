@@ -32,7 +32,7 @@ def _standardize(images, out):  # type: ignore[no-untyped-def]
     flat, flat_out = images.reshape(n, size), out.reshape(n, size)
     values = np.empty(256, np.float32)
     for i in range(n):
-        total, squares = 0, 0
+        total, squares = np.int64(0), np.int64(0)
         for pixel in flat[i]:
             total += np.int64(pixel)
             squares += np.int64(pixel) * np.int64(pixel)

@@ -1,5 +1,7 @@
 """Label corruption's laws: determinism, nesting, marginals."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -33,7 +35,7 @@ def test_fractions_are_within_binomial_bounds(level: float, seed: int) -> None:
 
 def test_a_higher_level_corrupts_a_superset_with_the_same_replacements() -> None:
     tables = [corrupt_labels(TRUE, CLASSES, level, 3) for level in LEVELS]
-    for lower, higher in zip(tables, tables[1:], strict=False):
+    for lower, higher in itertools.pairwise(tables):
         assert (higher.corrupted | ~lower.corrupted).all()
         assert np.array_equal(higher.given[lower.corrupted], lower.given[lower.corrupted])
 

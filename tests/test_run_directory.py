@@ -1,0 +1,113 @@
+"""The run directory: nothing recorded is lost, nothing damaged goes unnoticed."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from rethink.metrics import EpochRecord
+from rethink.run_directory import RowWriter, RunDirectory, find_runs, replace_file, rows_of
+
+
+def record(epoch: int, loss: float = 1.0) -> EpochRecord:
+    return EpochRecord(
+        epoch=epoch, steps=epoch, images_seen=epoch, learning_rate=0.1, train_loss=loss, train_accuracy=0.5,
+        train_accuracy_corrupted=None, train_accuracy_clean=0.5, test_loss=None, test_accuracy=None,
+        exact_train_accuracy=None, fitted=False, epochs_to_fit=None, diverged=False, checked_images=1,
+        train_seconds=1.0, check_seconds=0.0, test_seconds=0.0, images_per_second=1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    run = RunDirectory(tmp_path / "run")
+    run.root.mkdir()
+    run.create({"sweep": "s", "specs": []})
+    return run
+
+
+def test_rows_come_back_as_written(run: RunDirectory) -> None:
+    writer = RowWriter(run, "abc", {"host": "h"})
+    writer.append(record(1, 0.1 + 0.2))
+    (attempt,) = run.read_attempts("abc")
+    assert attempt.header["host"] == "h"
+    assert EpochRecord(**attempt.rows[0]) == record(1, 0.1 + 0.2)
+
+
+def test_of_a_repeated_epoch_the_last_attempt_counts_once(run: RunDirectory) -> None:
+    for attempt, epochs in enumerate([(1, 2, 3, 4), (3, 4, 5)]):
+        writer = RowWriter(run, "abc", {})
+        for epoch in epochs:
+            writer.append(record(epoch, float(attempt)))
+    rows = rows_of(run.read_attempts("abc"))
+    assert list(rows) == [1, 2, 3, 4, 5]
+    assert [row["train_loss"] for row in rows.values()] == [0, 0, 1, 1, 1]
+
+
+def test_a_torn_line_is_counted_and_spoils_no_other(run: RunDirectory) -> None:
+    writer = RowWriter(run, "abc", {})
+    writer.append(record(1))
+    writer.append(record(2))
+    (path,) = run.rows.iterdir()
+    path.write_bytes(path.read_bytes()[:-20])
+    (attempt,) = run.read_attempts("abc")
+    assert attempt.damaged_lines == 1
+    assert [row["epoch"] for row in attempt.rows] == [1]
+    run.record_outcome("abc", "interpolated", 1)
+    run.outcomes_file.write_bytes(run.outcomes_file.read_bytes()[:-5])
+    run.record_outcome("def", "diverged", 2)
+    outcomes, damaged = run.read_outcomes()
+    assert damaged == 1
+    assert outcomes["def"]["stop_reason"] == "diverged"
+
+
+def test_the_last_outcome_of_a_trial_counts(run: RunDirectory) -> None:
+    run.record_outcome("abc", "error", 3)
+    run.record_outcome("abc", "interpolated", 9)
+    assert run.read_outcomes()[0]["abc"]["stop_reason"] == "interpolated"
+
+
+def _append_for_ever(root: Path) -> None:
+    writer = RowWriter(RunDirectory(root), "abc", {})
+    for epoch in range(1, 10**9):
+        writer.append(record(epoch))
+
+
+def test_a_killed_writer_loses_no_row_that_append_returned_from(run: RunDirectory) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_append_for_ever, args=(run.root,))
+    process.start()
+    while not run.read_attempts("abc") or len(run.read_attempts("abc")[0].rows) < 20:
+        time.sleep(0.01)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    (attempt,) = run.read_attempts("abc")
+    assert [row["epoch"] for row in attempt.rows] == list(range(1, len(attempt.rows) + 1))
+    assert attempt.damaged_lines <= 1
+
+
+def test_attempts_never_share_a_file(run: RunDirectory) -> None:
+    assert [RowWriter(run, "abc", {}).number for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    replace_file(path, b"old")
+    with pytest.raises(TypeError):
+        replace_file(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_is_not_overwritten(run: RunDirectory) -> None:
+    with pytest.raises(FileExistsError):
+        run.create({"sweep": "other"})
+    assert json.loads(run.run_file.read_text())["sweep"] == "s"
+
+
+def test_a_folder_that_is_no_run_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no run directory"):
+        list(find_runs([tmp_path]))

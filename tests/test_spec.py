@@ -1,0 +1,66 @@
+"""TrialSpec: refuses what no trial can run with, and has one id for one trial."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from rethink.spec import SpecError, TrialSpec
+
+GOOD: dict[str, Any] = {"dataset": "d", "image_size": 28, "model": "m", "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("label_corruption", 1.2),
+        ("label_corruption", float("nan")),
+        ("label_corruption", "0.5"),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("seed", True),
+        ("batch_size", 0),
+        ("batch_size", 1.5),
+        ("train_samples", 0),
+        ("learning_rate", 0),
+        ("learning_rate", float("inf")),
+        ("learning_rate_decay", 1.1),
+        ("momentum", 1),
+        ("dropout", 1.0),
+        ("weight_decay", -1e-4),
+        ("precision", "fp8"),
+        ("batch_norm", 1),
+        ("max_epochs", None),
+        ("model", ""),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line_that_names_it(name: str, value: Any) -> None:
+    with pytest.raises(SpecError, match=f"^{name} = .* is not allowed: [^\n]+$"):
+        TrialSpec(**{**GOOD, name: value})
+
+
+def test_unknown_and_missing_fields_are_refused_by_name() -> None:
+    with pytest.raises(SpecError, match=r"unknown field 'sed'; choose from .*seed"):
+        TrialSpec.from_dict({**GOOD, "sed": 1})
+    with pytest.raises(SpecError, match="model is missing"):
+        TrialSpec.from_dict({"dataset": "d", "image_size": 28, "learning_rate": 0.1})
+
+
+def test_equal_trials_have_one_id_however_their_numbers_are_written() -> None:
+    spec = TrialSpec(**GOOD, label_corruption=1, weight_decay=0, seed=3)
+    same = TrialSpec(**GOOD, label_corruption=1.0, weight_decay=-0.0, seed=3.0)  # type: ignore[arg-type]
+    assert spec == same
+    assert spec.spec_id == same.spec_id
+    assert TrialSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_every_field_decides_the_id() -> None:
+    spec = TrialSpec(**GOOD, train_samples=100, depth=28, width=1, batch_norm=True, precision="fp32")
+    changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "batch_norm": False}
+    ids = {spec.spec_id}
+    for field in dataclasses.fields(TrialSpec):
+        old = getattr(spec, field.name)
+        if field.name not in changed:
+            changed[field.name] = old + 1 if isinstance(old, int) else old * 0.5 + 0.25
+        ids.add(dataclasses.replace(spec, **{field.name: changed[field.name]}).spec_id)
+    assert len(ids) == 1 + len(dataclasses.fields(TrialSpec))

@@ -1,0 +1,133 @@
+"""Whole sweeps on a real local Ray: every sweep file's smoke variant, and what a run leaves behind."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import ray
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from analysis import frames
+from rethink.cli import _sweep_names, main
+from rethink.data.embedded import make_fashion_mnist_mini
+from rethink.run_directory import RunDirectory
+from rethink.spec import TrialSpec
+from rethink.training import Training
+from tests.undisturbed import recorded_rows, undisturbed_rows
+
+SMOKE_SPECS = 2
+
+
+@pytest.fixture(scope="module")
+def runs(local_ray: None, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> dict[str, RunDirectory]:
+    """One run of every sweep file's smoke variant, through the command line."""
+    storage = tmp_path_factory.mktemp("runs")
+    for name in _sweep_names():
+        status = main(
+            ["run", name, "--smoke", "--storage", str(storage), "--name", name, "--cache-dir", str(cache_dir)]
+        )
+        assert status == 0
+    return {name: RunDirectory(storage / name) for name in _sweep_names()}
+
+
+@pytest.fixture
+def run(runs: dict[str, RunDirectory]) -> RunDirectory:
+    return runs["label_corruption"]
+
+
+def specs_of(run: RunDirectory) -> list[TrialSpec]:
+    return [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+
+
+@pytest.mark.parametrize("name", _sweep_names())
+def test_every_trial_of_a_smoke_variant_ends(runs: dict[str, RunDirectory], name: str) -> None:
+    trials = frames.load(runs[name].root).trials
+    assert len(trials) == len(specs_of(runs[name]))
+    assert set(trials["stop_reason"]) <= {"interpolated", "max_epochs"}
+    assert sorted(path.suffix for path in runs[name].figures.iterdir()) == [".png", ".png", ".svg", ".svg"]
+
+
+def test_rows_through_ray_equal_rows_without_it(run: RunDirectory, make_training: Callable[..., Training]) -> None:
+    for spec in specs_of(run):
+        assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
+
+
+def test_every_epoch_is_kept_though_few_are_reported(run: RunDirectory) -> None:
+    reported = [line for path in run.tune.rglob("result.json") for line in path.read_text().splitlines()]
+    kept = sum(len(recorded_rows(run, spec)) for spec in specs_of(run))
+    assert len(reported) < kept
+
+
+def test_a_saved_fitted_mlp_makes_no_error_on_the_corrupted_labels_by_numpy(run: RunDirectory, tmp_path: Path) -> None:
+    """Pixels from Debian's files, labels from the exported table, the network by hand."""
+    assert main(["labels", str(run.root), str(tmp_path)]) == 0
+    images = make_fashion_mnist_mini_train_images()
+    fitted = [spec for spec in specs_of(run) if recorded_rows(run, spec)[-1]["fitted"]]
+    assert len(fitted) == len(specs_of(run))
+    for spec in fitted:
+        table = pd.read_csv(tmp_path / f"labels-{spec.dataset}-p{spec.label_corruption:g}-seed0.csv")
+        state = torch.load(run.checkpoint(spec.spec_id), weights_only=True)["training"]["model"]
+        first, first_bias, second, second_bias = (tensor.numpy().astype(np.float64) for tensor in state.values())
+        subset = subset_of(run, spec)
+        assert len(subset) == spec.train_samples
+        pixels = np.repeat(images[subset].reshape(len(subset), 1, -1), 3, axis=1).reshape(len(subset), -1)
+        x = (pixels - pixels.mean(1, keepdims=True)) / pixels.std(1, keepdims=True)
+        logits = np.maximum(x @ first.T + first_bias, 0) @ second.T + second_bias
+        assert (logits.argmax(1) == table["given"].to_numpy()[subset]).all()
+
+
+def make_fashion_mnist_mini_train_images() -> np.ndarray[Any, Any]:
+    return np.load(Path(make_fashion_mnist_mini.__file__).with_name("fashion_mnist_mini.npz"))["train_images"].astype(
+        float
+    )
+
+
+def subset_of(run: RunDirectory, spec: TrialSpec) -> np.ndarray[Any, Any]:
+    from rethink.data.subset import balanced_subset
+
+    labels = np.load(Path(make_fashion_mnist_mini.__file__).with_name("fashion_mnist_mini.npz"))["train_labels"]
+    return balanced_subset(labels.astype(np.int64), spec.train_samples, spec.subset_seed)
+
+
+def test_tensorboard_holds_curves_hyperparameters_and_examples(run: RunDirectory) -> None:
+    for spec in specs_of(run):
+        board = EventAccumulator(str(run.tensorboard / spec.name)).Reload()
+        rows = recorded_rows(run, spec)
+        curve = board.Scalars("accuracy/train")
+        assert [event.step for event in curve] == [row["epoch"] for row in rows]
+        assert [event.value for event in curve] == pytest.approx([row["train_accuracy"] for row in rows])
+        assert board.Scalars("outcome/epochs_to_fit")[0].value == rows[-1]["epochs_to_fit"]
+        assert "_hparams_/experiment" in board.summary_metadata
+    examples = EventAccumulator(str(run.tensorboard / "examples")).Reload().Tags()["images"]
+    assert len(examples) == len({spec.label_corruption for spec in specs_of(run)})
+
+
+def test_a_finished_run_is_not_run_again(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(run.rows.iterdir())
+    assert main(["resume", str(run.root)]) == 0
+    assert sorted(run.rows.iterdir()) == before
+    assert "figure" in capsys.readouterr().out
+
+
+def test_the_run_says_where_it_comes_from(run: RunDirectory) -> None:
+    record = run.read_run()
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record["data"]["fashion_mnist_mini"]["train_samples"] == 5000
+    header = run.read_attempts(specs_of(run)[0].spec_id)[0].header
+    assert header["data_sha256"] == record["data"]["fashion_mnist_mini"]["content_sha256"]
+    assert header["threads"] == 1
+
+
+def test_ray_is_the_tests_own(local_ray: None) -> None:
+    assert ray.cluster_resources()["CPU"] == 2
+
+
+def test_outcomes_say_why_each_trial_stopped(run: RunDirectory) -> None:
+    lines = [json.loads(line) for line in run.outcomes_file.read_text().splitlines()]
+    assert {line["spec_id"] for line in lines} == {spec.spec_id for spec in specs_of(run)}
+    assert {line["stop_reason"] for line in lines} == {"interpolated"}

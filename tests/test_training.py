@@ -1,0 +1,150 @@
+"""Training's laws: bit-equal repetition and restore, the protocol's learning rate, exact accounting."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rethink.metrics import TIMING_COLUMNS, EpochRecord, stop_reason
+from rethink.training import Training
+
+MakeTraining = Callable[..., Training]
+# Every model once, small enough to be quick: (fields of the spec).
+MODELS: list[dict[str, Any]] = [
+    {"model": "mlp_1x512", "dropout": 0.5},
+    {"model": "alexnet_small", "train_samples": 60, "dropout": 0.3, "batch_size": 32},
+    {"model": "inception_small", "train_samples": 30, "batch_size": 16, "image_size": 14},
+    {"model": "wide_resnet", "depth": 10, "train_samples": 30, "batch_size": 16, "precision": "bf16"},
+]
+
+
+def without_times(record: EpochRecord) -> dict[str, Any]:
+    return {name: value for name, value in record.to_dict().items() if name not in TIMING_COLUMNS}
+
+
+def train(training: Training, epochs: int) -> list[dict[str, Any]]:
+    return [without_times(record) for _, record in zip(range(epochs), training.epochs(), strict=False)]
+
+
+def weights(training: Training) -> bytes:
+    return b"".join(tensor.numpy().tobytes() for tensor in training.model.state_dict().values())
+
+
+@pytest.mark.parametrize("fields", MODELS, ids=lambda fields: fields["model"])
+def test_a_restored_trial_goes_on_bit_for_bit(
+    make_training: MakeTraining, fields: dict[str, Any], tmp_path: Any
+) -> None:
+    undisturbed = make_training(**fields, max_epochs=5)
+    expected = train(undisturbed, 5)
+    stopped = make_training(**fields, max_epochs=5)
+    train(stopped, 2)
+    torch.save(stopped.state_dict(), tmp_path / "state.pt")
+    torch.manual_seed(123)  # what else happened in the process must not matter
+    resumed = make_training(**fields, max_epochs=5)
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert train(resumed, 5) == expected[2:]
+    assert weights(resumed) == weights(undisturbed)
+
+
+def test_another_seed_gives_another_trial(make_training: MakeTraining) -> None:
+    assert train(make_training(seed=0), 2) != train(make_training(seed=1), 2)
+
+
+def test_the_state_of_another_spec_is_refused(make_training: MakeTraining) -> None:
+    with pytest.raises(ValueError, match="does not fit trial"):
+        make_training(seed=0).load_state_dict(make_training(seed=1).state_dict())
+
+
+def test_the_learning_rate_decays_by_images_seen_not_by_subset_epochs(make_training: MakeTraining) -> None:
+    rows = train(make_training(train_samples=5000, max_epochs=11, test_every=0), 11)
+    assert [row["learning_rate"] for row in rows] == [0.01] * 10 + [0.01 * 0.95]
+    assert rows[-1]["images_seen"] == 55_000
+    assert rows[-1]["steps"] == 11 * math.ceil(5000 / 128)
+
+
+def test_accuracy_is_accounted_separately_on_corrupted_and_clean_samples(make_training: MakeTraining) -> None:
+    training = make_training(train_samples=400, label_corruption=0.5)
+    chosen = training._data.labels.corrupted[training._data.subset]
+    share = chosen.mean()
+    for row in train(training, 5):
+        mixed = share * row["train_accuracy_corrupted"] + (1 - share) * row["train_accuracy_clean"]
+        assert row["train_accuracy"] == pytest.approx(mixed)
+    assert train(make_training(label_corruption=0.0), 1)[0]["train_accuracy_corrupted"] is None
+    assert train(make_training(label_corruption=1.0), 1)[0]["train_accuracy_clean"] is None
+
+
+def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: MakeTraining) -> None:
+    training = make_training(label_corruption=1.0)
+    data = training._data
+    for record in training.epochs():
+        pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
+        with torch.no_grad():
+            predicted = copy.deepcopy(training.model).eval()(pixels).argmax(1).numpy()
+        errors = int((predicted != data.labels.given[data.subset]).sum())
+        assert record.fitted == (errors == 0)
+        if record.fitted:
+            break
+    assert record.fitted
+    assert record.epochs_to_fit == record.epoch
+    assert record.exact_train_accuracy == 1.0
+    assert record.checked_images >= len(data.subset)
+
+
+def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
+    training = make_training(label_corruption=0.0)
+    while not next(training.epochs()).fitted:
+        pass
+    data = training._data
+    for victim in (data.subset[0], data.subset[-1]):
+        given = data.labels.given.copy()
+        given[victim] = (given[victim] + 1) % 10
+        data.train.configure(28, given)
+        answer = training._evaluator.interpolates(data.train, data.subset, np.array([], np.int64))
+        assert not answer.fitted
+    data.train.configure(28, data.labels.given)
+    assert training._evaluator.interpolates(data.train, data.subset, np.array([], np.int64)).fitted
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(make_training: MakeTraining) -> None:
+    training = make_training(learning_rate=1e6, max_epochs=50)
+    last = list(training.epochs())[-1]
+    assert last.diverged
+    assert last.train_loss is None
+    assert last.epoch < 50
+    assert stop_reason(training.spec, last.to_dict()) == "diverged"
+
+
+def test_test_scores_come_when_they_are_due(make_training: MakeTraining) -> None:
+    rows = train(make_training(test_every=3, max_epochs=7), 7)
+    measured = [row["epoch"] for row in rows if row["test_accuracy"] is not None]
+    assert measured == [3, 6, 7]
+    assert rows[-1]["exact_train_accuracy"] is not None
+    never = make_training(test_every=0, label_corruption=0.0)
+    at_fit = next(record for record in never.epochs() if record.test_accuracy is not None)
+    assert at_fit.fitted
+
+
+def test_test_labels_are_never_corrupted(make_training: MakeTraining) -> None:
+    data = make_training(label_corruption=1.0)._data
+    labels = np.concatenate(
+        [b.labels.numpy().copy() for b in data.test.batches(np.arange(1000), 100, torch.device("cpu"))]
+    )
+    assert np.array_equal(labels, data.test.true_labels)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ({"epoch": 5, "epochs_to_fit": 3, "diverged": False}, "interpolated"),
+        ({"epoch": 4, "epochs_to_fit": 3, "diverged": False}, None),
+        ({"epoch": 9, "epochs_to_fit": None, "diverged": True}, "diverged"),
+        ({"epoch": 100, "epochs_to_fit": None, "diverged": False}, "max_epochs"),
+        ({"epoch": 99, "epochs_to_fit": None, "diverged": False}, None),
+    ],
+)
+def test_why_a_trial_stops(make_spec: Any, place: dict[str, Any], reason: str | None) -> None:
+    assert stop_reason(make_spec(epochs_after_fit=2), place) == reason

@@ -1,0 +1,30 @@
+"""What a trial's rows must be, whatever happened to it: computed here without Ray, files or restores."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rethink.metrics import TIMING_COLUMNS, stop_reason
+from rethink.run_directory import RunDirectory, rows_of
+from rethink.spec import TrialSpec
+from rethink.training import Training
+
+Row = dict[str, Any]
+
+
+def undisturbed_rows(make_training: Callable[..., Training], spec: TrialSpec) -> list[Row]:
+    """The rows of a trial that nothing disturbs, to its own end, without the timing columns."""
+    rows = []
+    for record in make_training(**spec.to_dict()).epochs():
+        rows.append(record.to_dict())
+        if stop_reason(spec, rows[-1]):
+            break
+    return [without_times(row) for row in rows]
+
+
+def recorded_rows(run: RunDirectory, spec: TrialSpec) -> list[Row]:
+    """The rows that count of a trial in a run directory, without the timing columns."""
+    return [without_times(row) for row in rows_of(run.read_attempts(spec.spec_id)).values()]
+
+
+def without_times(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in TIMING_COLUMNS}

@@ -81,7 +81,10 @@ def _switch(text: str) -> bool:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Errors in one line: what was wrong, what is allowed; exit status 2."""
+    """Errors in one line: what was wrong, what is allowed; exit status 2. An option is spelled whole or refused."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: {message}\n")

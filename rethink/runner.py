@@ -22,7 +22,7 @@ from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
 from rethink.run_directory import RunDirectory, rows_of
-from rethink.schedulers import StopAtInterpolation, spec_of
+from rethink.schedulers import StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
 from rethink.trainable import NetworkTrainable
@@ -41,6 +41,14 @@ class RunOptions:
     report_seconds: float = 1.0
     checkpoint_seconds: float = 30.0
     max_failures: int = 3  # restarts of one trial from its checkpoint, before it counts as failed
+
+    def __post_init__(self) -> None:
+        """Raises SpecError for a number out of range."""
+        if self.cpus_per_trial is not None and self.cpus_per_trial <= 0:
+            raise SpecError(f"cpus_per_trial = {self.cpus_per_trial:g} is not allowed: above 0")
+        for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):
+            if not getattr(self, name) >= 0:
+                raise SpecError(f"{name} = {getattr(self, name):g} is not allowed: 0 or more")
 
 
 def start(
@@ -168,9 +176,7 @@ def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, P
 
 
 def _configs(specs: Sequence[TrialSpec], prepared: Mapping[str, PreparedData]) -> list[dict[str, Any]]:
-    """Tune's configurations, longest-expected first: Tune starts what it has not yet shown the scheduler in order."""
-    configs = [{"spec": spec.to_dict(), "expected_cost": _cost(spec, prepared)} for spec in specs]
-    return sorted(configs, key=lambda config: -config["expected_cost"])
+    return longest_first([{"spec": spec.to_dict(), "expected_cost": _cost(spec, prepared)} for spec in specs])
 
 
 def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
@@ -209,6 +215,8 @@ def _slots(resources: Mapping[str, float]) -> int:
 
 
 def _new_folder(storage: Path, name: str) -> Path:
+    if name != Path(name).name:
+        raise SpecError(f"name = {name!r} is not allowed: a name without a path")
     folder = (storage / name).absolute()
     try:
         folder.mkdir(parents=True)

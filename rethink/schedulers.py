@@ -13,9 +13,9 @@ from rethink.spec import TrialSpec
 class StopAtInterpolation(TrialScheduler):
     """Stops each trial in the epoch in which it fits 100% of its training set, or `epochs_after_fit` epochs later.
 
-    Diverged trials and those at max_epochs stop as well. Starts the trial with the largest expected cost first, so
-    that no long one is left alone at the end. What is not at its end is left to the inner scheduler (default: FIFO).
-    Records in the run directory why each trial stopped.
+    Diverged trials and those at max_epochs stop as well. Of the waiting trials, a restarted one included, the one with
+    the largest expected cost is next. What is not at its end is left to the inner scheduler (default: FIFO). Records in
+    the run directory why each trial stopped.
     """
 
     _supports_buffered_results = False
@@ -58,6 +58,14 @@ class StopAtInterpolation(TrialScheduler):
 
     def debug_string(self) -> str:
         return f"StopAtInterpolation around {self._inner.debug_string()}"
+
+
+def longest_first(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tune's configurations in the order to hand them over, so that no long trial is left alone at the end.
+
+    Tune asks the scheduler for one trial at a time and then fills its free slots in this order all the same.
+    """
+    return sorted(configs, key=lambda config: -float(config["expected_cost"]))
 
 
 def spec_of(trial: TuneTrial) -> TrialSpec:

@@ -1,0 +1,116 @@
+"""The command line: values that no trial can run with end in one line and status 2, before anything starts."""
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from rethink.cli import main, run_sweep
+from rethink.cost import expected_cost, flops_per_image
+from rethink.protocol import complete
+from rethink.spec import SpecError
+from rethink.sweep import Sweep
+
+SWEEP = Sweep(
+    name="tiny",
+    about="for tests",
+    variants={
+        "default": [{"model": "mlp_1x512", "label_corruption": [0.0, 1.0]}, {"model": "alexnet_small", "seed": [1]}],
+        "small": [{"model": "mlp_1x512", "train_samples": 100}],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--label-corruption", "1.2"], "label_corruption = 1.2 is not allowed: in [0, 1]"),
+        (["--label-corruption", "half"], "'half' is not allowed: a value of type float"),
+        (["--model", "resnet"], "unknown model 'resnet'; choose from alexnet_small,"),
+        (["--dataset", "mnist"], "unknown data set 'mnist'; choose from cifar10,"),
+        (["--train-samples", "5001"], "train_samples = 5001 is not allowed: fashion_mnist_mini has 5000"),
+        (["--image-size", "29"], "image_size = 29 is not allowed: fashion_mnist_mini has images of 28 pixels"),
+        (["--batch-norm", "on"], "batch_norm = True is not allowed"),
+        (["--batch-norm", "maybe"], "'maybe' is not allowed: on or off"),
+        (["--precision", "fp8"], "precision = 'fp8' is not allowed: fp32 or bf16"),
+        (["--model", "wide_resnet", "--depth", "11"], "depth = 11 is not allowed"),
+        (["--dataset", "image_folder"], "image_size is missing"),
+        (["--seed", "-1"], "seed = -1 is not allowed"),
+        (["--storage", "/proc/nowhere"], "storage /proc/nowhere cannot be written"),
+        (["--storage", __file__], "cannot be written"),
+        (["--cpus-per-trial", "1000"], "cpus_per_trial = 1000 is not allowed: the largest node has"),
+        (["--gpus-per-trial", "1"], "gpus_per_trial = 1 is not allowed: the largest node has 0"),
+        (["--cpus-per-trial", "0"], "cpus_per_trial = 0 is not allowed"),
+        (["--report-seconds", "-1"], "report_seconds = -1 is not allowed"),
+        (["--name", "a/b"], "name = 'a/b' is not allowed"),
+        (["--smal"], "unrecognized arguments: --smal"),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_bad_values_end_in_one_line(
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    cache_dir: Path,
+    local_ray: None,
+) -> None:
+    with pytest.raises(SystemExit) as exit:  # argparse leaves by itself
+        raise SystemExit(run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), *options]))
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_an_unknown_sweep_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["run", "label_corruptoin"])
+    assert exit.value.code == 2
+    assert "label_corruption" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["resume", "figures"])
+def test_a_folder_that_is_no_run_ends_in_one_line(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([command, str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_existing_run_is_not_overwritten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, cache_dir: Path, local_ray: None
+) -> None:
+    (tmp_path / "run").mkdir()
+    assert run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run"]) == 2
+    assert "exists; choose another --name" in capsys.readouterr().err
+
+
+def test_blocks_are_crossed_and_united_without_repetition() -> None:
+    specs = SWEEP.specs("default", {})
+    assert [(s.model, s.label_corruption, s.seed) for s in specs] == [
+        ("mlp_1x512", 0.0, 0),
+        ("mlp_1x512", 1.0, 0),
+        ("alexnet_small", 0.0, 1),
+    ]
+    overridden = SWEEP.specs("default", {"model": ["mlp_3x512"], "seed": [4], "label_corruption": [0.0]})
+    assert len(overridden) == 1
+
+
+def test_what_a_sweep_leaves_open_is_the_models_and_data_sets_own() -> None:
+    spec = complete({"model": "inception_small", "dataset": "cifar10"})
+    assert (spec.learning_rate, spec.image_size, spec.batch_norm) == (0.1, 28, True)
+    assert complete({"model": "mlp_1x512", "learning_rate": 0.5}).learning_rate == 0.5
+    with pytest.raises(SpecError, match="unknown variant"):
+        SWEEP.specs("paper", {})
+
+
+def test_flops_are_those_of_a_hand_count() -> None:
+    mlp = complete({"model": "mlp_1x512"})
+    assert flops_per_image(mlp, 10) == 2 * (2352 * 512 + 512 * 10)
+    assert expected_cost(mlp, 1000, 10) == 1000 * flops_per_image(mlp, 10)
+
+
+def test_ray_was_not_started_by_a_refusal(local_ray: None) -> None:
+    assert ray.is_initialized()

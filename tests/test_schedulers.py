@@ -1,0 +1,91 @@
+"""The scheduler on a real Tune: stops in the very epoch of the fit, longest first, all else left to the inner one."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from rethink.protocol import complete
+from rethink.run_directory import RunDirectory
+from rethink.schedulers import StopAtInterpolation, longest_first
+from rethink.spec import TrialSpec
+
+FIT = 4  # the epoch in which a trial below fits
+
+
+class Pretender(tune.Trainable):
+    """Reports epoch after epoch what a trial would, without training; seeds from 10 never fit."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.spec, self.epoch = TrialSpec.from_dict(config["spec"]), 0
+        Path(config["log"], self.spec.spec_id).write_text(str(time.time()))
+
+    def step(self) -> dict[str, Any]:
+        self.epoch += 1
+        fits = self.spec.seed < 10 and self.epoch >= FIT
+        return {"epoch": self.epoch, "epochs_to_fit": FIT if fits else None, "diverged": False}
+
+
+class GivesUpAt(FIFOScheduler):
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        decision = TrialScheduler.STOP if result["epoch"] >= self.epoch else TrialScheduler.CONTINUE
+        return str(decision)
+
+
+def spec(**fields: Any) -> TrialSpec:
+    return complete({"model": "mlp_1x512", "max_epochs": 8, **fields})
+
+
+def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler | None) -> dict[str, dict[str, Any]]:
+    """Run them one at a time; the recorded outcomes by spec id."""
+    run.create({})
+    configs = [{"spec": s.to_dict(), "expected_cost": s.label_corruption, "log": str(run.figures)} for s in specs]
+    run.figures.mkdir()
+    tune.Tuner(
+        tune.with_resources(Pretender, {"cpu": 2}),
+        param_space=tune.grid_search(longest_first(configs)),
+        tune_config=tune.TuneConfig(scheduler=StopAtInterpolation(run, inner)),
+        run_config=tune.RunConfig(
+            storage_path=str(run.tune), verbose=0, checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)
+        ),
+    ).fit()
+    return run.read_outcomes()[0]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+    return RunDirectory(tmp_path)
+
+
+def test_stops_at_the_fit_or_the_asked_number_of_epochs_later_and_says_why(local_ray: None, run: RunDirectory) -> None:
+    at_once, later, never = spec(), spec(epochs_after_fit=3), spec(seed=10)
+    outcomes = run_trials(run, [at_once, later, never], None)
+    told = {spec_id: (outcome["stop_reason"], outcome["epoch"]) for spec_id, outcome in outcomes.items()}
+    assert told == {
+        at_once.spec_id: ("interpolated", FIT),
+        later.spec_id: ("interpolated", FIT + 3),
+        never.spec_id: ("max_epochs", 8),
+    }
+
+
+def test_the_inner_scheduler_may_give_a_trial_up_but_never_hides_a_fit(local_ray: None, run: RunDirectory) -> None:
+    fits, gives_up = spec(), spec(seed=10)
+    outcomes = run_trials(run, [fits, gives_up], GivesUpAt(FIT))
+    assert outcomes[fits.spec_id]["stop_reason"] == "interpolated"
+    assert outcomes[gives_up.spec_id]["stop_reason"] == "scheduler"
+    assert outcomes[gives_up.spec_id]["epoch"] == FIT
+
+
+def test_the_longest_expected_trials_start_first(local_ray: None, run: RunDirectory) -> None:
+    specs = [spec(label_corruption=level) for level in (0.2, 1.0, 0.0, 0.6)]
+    run_trials(run, specs, None)
+    started = sorted(specs, key=lambda s: float((run.figures / s.spec_id).read_text()))
+    assert [s.label_corruption for s in started] == [1.0, 0.6, 0.2, 0.0]

@@ -1,7 +1,7 @@
 """How much slower is a trial's epoch than the bare loop of forward, backward and step over tensors in memory?
 
 In a full sweep every core runs a trial, so FFCV's loading thread shares its core with the training: that is the case
-"on one core". With a free core beside it, the loading is hidden. Goals hold for both.
+"on one core". The other case leaves the process all cores. The goal stands for both.
 """
 
 import os

@@ -10,7 +10,8 @@ from torch import nn
 
 from rethink.data.loaders import BetonStream
 
-BATCH = 512
+BATCH = 128
+PROBE = 8  # images that the interpolation check looks at before all others
 
 
 class Scores(NamedTuple):
@@ -46,17 +47,14 @@ class Evaluator:
                 correct += (logits.argmax(1) == labels).sum()
         return Scores(float(loss) / len(indices), int(correct) / len(indices))
 
-    def interpolates(
-        self, stream: BetonStream, indices: npt.NDArray[np.int64], suspects: npt.NDArray[np.int64]
-    ) -> Interpolation:
-        """Whether the network makes no error at all on the samples `indices`.
+    def interpolates(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Interpolation:
+        """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.
 
-        The suspects, a few of these samples that are likely to be wrong, come first, then all: the first error ends
-        the check, so it costs next to nothing until the network nearly fits.
+        The first error ends the check, so until the network nearly fits it costs a few images.
         """
         checked = 0
         with self._evaluating():
-            for part in (suspects, indices):
+            for part in (indices[:PROBE], indices[PROBE:]):
                 if not len(part):
                     continue
                 for images, labels, _ in stream.batches(part, BATCH, self._device):

@@ -86,7 +86,12 @@ class SafeEpochIterator(EpochIterator):
 
     def __init__(self, loader: Loader, order: Any) -> None:
         self._failure: BaseException | None = None
+        self._single_batch = len(order) <= loader.batch_size
         super().__init__(loader, order)
+
+    def start(self) -> None:
+        if not self._single_batch:  # one batch leaves nothing to read ahead: no thread
+            super().start()
 
     def run(self) -> None:
         try:
@@ -104,12 +109,21 @@ class SafeEpochIterator(EpochIterator):
                 continue
 
     def __next__(self) -> Any:
+        if self._single_batch:
+            return self._read_here()
         try:
             return super().__next__()
         except StopIteration:
             if self._failure is not None:
                 raise PipelineError(f"FFCV pipeline failed: {self._failure!r}") from self._failure
             raise
+
+    def _read_here(self) -> Any:
+        indices: Any = next(self.iter_ixes)
+        try:
+            return self.run_pipeline(0, indices, 0, None)
+        except Exception as failure:
+            raise PipelineError(f"FFCV pipeline failed: {failure!r}") from failure
 
     def stop(self) -> None:
         """End the thread, wherever it is, and wait until it is gone."""

@@ -20,7 +20,6 @@ from rethink.randomness import key64
 from rethink.spec import TrialSpec
 
 PAPER_EPOCH = 50_000  # images: the learning rate decays by images seen, so a subset does not starve
-SUSPECTS = 32  # images the interpolation check looks at first
 
 
 class Training:
@@ -74,7 +73,7 @@ class Training:
         running = self._train_epoch(self.epoch + 1)
         trained = time.perf_counter()
         self.epoch += 1
-        self.diverged = not math.isfinite(running.loss)
+        self.diverged = not math.isfinite(running.losses.mean())
         check = self._check_interpolation(running)
         if check.fitted and self.epochs_to_fit is None:
             self.epochs_to_fit = self.epoch
@@ -88,21 +87,20 @@ class Training:
         torch.manual_seed(key64("dropout", self.spec.seed, epoch))
         autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16")
         seen = (epoch - 1) * len(order)
-        losses, wrong = [], []
+        losses, wrong = [], []  # by sample, in the epoch's order
         self.model.train()
         for images, labels, _ in self._data.train.batches(order, self.spec.batch_size, self._device):
             self._set_learning_rate(seen)
             with autocast:
                 logits = self.model(images)
-            loss = F.cross_entropy(logits.float(), labels)
+            loss = F.cross_entropy(logits.float(), labels, reduction="none")
             self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.mean().backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             seen += len(labels)
-            losses.append(loss.detach() * len(labels))
+            losses.append(loss.detach())
             wrong.append(logits.detach().argmax(1) != labels)
-        loss_sum = float(torch.stack(losses).double().sum())
-        return _RunningPass(loss_sum / len(order), order, torch.cat(wrong).cpu().numpy())
+        return _RunningPass(order, torch.cat(losses).cpu().double().numpy(), torch.cat(wrong).cpu().numpy())
 
     def _set_learning_rate(self, images_seen: int) -> None:
         decay = self.spec.learning_rate_decay ** (images_seen // PAPER_EPOCH)
@@ -111,8 +109,8 @@ class Training:
     def _check_interpolation(self, running: "_RunningPass") -> Interpolation:
         if self.diverged:
             return Interpolation(False, 0)
-        suspects = running.order[running.wrong][-SUSPECTS:]
-        return self._evaluator.interpolates(self._data.train, self._data.subset, suspects)
+        likeliest_errors_first = running.order[np.argsort(-running.losses, kind="stable")]
+        return self._evaluator.interpolates(self._data.train, likeliest_errors_first)
 
     def _exact_train_accuracy(self, check: Interpolation) -> float | None:
         if check.fitted:
@@ -149,7 +147,7 @@ class Training:
             steps=self.epoch * math.ceil(images / self.spec.batch_size),
             images_seen=self.epoch * images,
             learning_rate=self._optimizer.param_groups[0]["lr"],
-            train_loss=_finite(running.loss),
+            train_loss=_finite(float(running.losses.mean())),
             train_accuracy=float((~running.wrong).mean()),
             train_accuracy_corrupted=_accuracy(running.wrong[corrupted]),
             train_accuracy_clean=_accuracy(running.wrong[~corrupted]),
@@ -168,10 +166,10 @@ class Training:
 
 
 class _RunningPass(NamedTuple):
-    """What the optimizer steps of an epoch saw, in training mode; `wrong` belongs to `order`, both (N,)."""
+    """What the optimizer steps of an epoch saw, in training mode, by sample in the epoch's order; all (N,)."""
 
-    loss: float
     order: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float64]
     wrong: npt.NDArray[np.bool_]
 
 

@@ -75,7 +75,7 @@ def test_a_saved_fitted_mlp_makes_no_error_on_the_corrupted_labels_by_numpy(run:
         first, first_bias, second, second_bias = (tensor.numpy().astype(np.float64) for tensor in state.values())
         subset = subset_of(run, spec)
         assert len(subset) == spec.train_samples
-        pixels = np.repeat(images[subset].reshape(len(subset), 1, -1), 3, axis=1).reshape(len(subset), -1)
+        pixels = np.repeat(images[subset].reshape(len(subset), -1), 3, axis=1)  # (H, W, C) order
         x = (pixels - pixels.mean(1, keepdims=True)) / pixels.std(1, keepdims=True)
         logits = np.maximum(x @ first.T + first_bias, 0) @ second.T + second_bias
         assert (logits.argmax(1) == table["given"].to_numpy()[subset]).all()

@@ -103,10 +103,9 @@ def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
         given = data.labels.given.copy()
         given[victim] = (given[victim] + 1) % 10
         data.train.configure(28, given)
-        answer = training._evaluator.interpolates(data.train, data.subset, np.array([], np.int64))
-        assert not answer.fitted
+        assert not training._evaluator.interpolates(data.train, data.subset).fitted
     data.train.configure(28, data.labels.given)
-    assert training._evaluator.interpolates(data.train, data.subset, np.array([], np.int64)).fitted
+    assert training._evaluator.interpolates(data.train, data.subset).fitted
 
 
 def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(make_training: MakeTraining) -> None:

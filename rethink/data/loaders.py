@@ -1,5 +1,6 @@
 """BetonStream: batches of a beton in any order, with any labels, from one FFCV loader that is never rebuilt."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from rethink.data.beton import Beton, verify
 from rethink.data.operations import CroppedImages, StandardizedImages
 from rethink.ffcv_runtime import Loader, OrderOption, SafeEpochIterator, ToTensor, ToTorchImage
 from rethink.randomness import generator
+
+RINGS = 4  # sizes of batches whose memory is kept: training, evaluation, and the two parts of the check
 
 
 class Batch(NamedTuple):
@@ -44,6 +47,10 @@ class BetonStream:
                 "label": [self._labels, ToTensor()],
             },
         )
+        # FFCV allocates its ring of batches anew for every pass; passes of one size can share one.
+        self._rings = functools.lru_cache(maxsize=RINGS)(self._loader.graph.allocate_memory)
+        self._loader.graph.allocate_memory = self._rings
+        self._in_pass = False
         self.true_labels: npt.NDArray[np.int64] = np.ascontiguousarray(self._loader.reader.metadata["f1"])
         self._labels.table = self.true_labels
 
@@ -53,27 +60,33 @@ class BetonStream:
             raise ValueError(f"a crop of {crop} does not fit images of {self.beton.height} x {self.beton.width}")
         if labels.shape != self.true_labels.shape:
             raise ValueError(f"{labels.shape[0]} labels for {self.true_labels.shape[0]} samples")
+        if crop != self._images.crop:
+            self._rings.cache_clear()
         self._images.crop = crop
         self._labels.table = np.ascontiguousarray(labels, np.int64)
 
     def batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
         """The samples of `order`, in that order, none lost; the last batch may be smaller.
 
-        Raises IndexError at once for an index outside the data set, and PipelineError when a stage fails. Closing
-        or dropping the iterator ends FFCV's thread.
+        Raises IndexError at once for an index outside the data set, RuntimeError if another pass is under way, and
+        PipelineError when a stage fails. Closing or dropping the iterator ends the pass and FFCV's thread.
         """
         _check_order(order, len(self.true_labels))
         return self._batches(order, batch_size, device)
 
     def _batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
+        if self._in_pass:
+            raise RuntimeError(f"two passes over {self.beton.path} at once would share their memory")
         self._loader.batch_size = batch_size
         iterator = SafeEpochIterator(self._loader, order)
+        self._in_pass = True
         try:
             for start, (images, labels) in enumerate(iterator):
                 indices = order[start * batch_size : (start + 1) * batch_size]
                 yield Batch(images.to(device), labels.squeeze(1).to(device), indices)
         finally:
             iterator.stop()
+            self._in_pass = False
 
 
 def _check_order(order: npt.NDArray[np.int64], samples: int) -> None:

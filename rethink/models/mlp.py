@@ -2,7 +2,7 @@
 
 import math
 
-from torch import nn
+from torch import Tensor, nn
 
 from rethink.models.dropout import dropout_layers
 from rethink.models.registry import InputShape, ModelEntry, register
@@ -18,12 +18,19 @@ class MLP(nn.Sequential):
     """
 
     def __init__(self, input_shape: InputShape, classes: int, hidden_layers: int, dropout: float = 0.0) -> None:
-        layers: list[nn.Module] = [nn.Flatten()]
+        layers: list[nn.Module] = [_FlattenPixels()]
         units = math.prod(input_shape)
         for _ in range(hidden_layers):
             layers += [nn.Linear(units, HIDDEN_UNITS), nn.ReLU(inplace=True), *dropout_layers(dropout)]
             units = HIDDEN_UNITS
         super().__init__(*layers, nn.Linear(units, classes))
+
+
+class _FlattenPixels(nn.Module):
+    """(N, C, H, W) -> (N, H·W·C): the order in which loaders keep images in memory, so nothing is copied."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.permute(0, 2, 3, 1).flatten(1)
 
 
 def _build_1x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:

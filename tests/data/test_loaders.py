@@ -141,6 +141,15 @@ def test_a_dropped_iterator_leaves_no_thread(stream: BetonStream) -> None:
     assert not [t for t in threading.enumerate() if "EpochIterator" in type(t).__name__]
 
 
+def test_two_passes_at_once_are_refused(stream: BetonStream) -> None:
+    first = stream.batches(np.arange(500), 100, CPU)
+    next(first)
+    with pytest.raises(RuntimeError, match="at once"):
+        next(stream.batches(np.arange(500), 100, CPU))
+    assert len(list(first)) == 4
+    assert len(list(stream.batches(np.arange(500), 100, CPU))) == 5
+
+
 def test_torch_keeps_its_threads(stream: BetonStream, prepared: PreparedData) -> None:
     torch.set_num_threads(2)
     BetonStream(prepared.train)

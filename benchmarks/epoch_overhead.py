@@ -29,7 +29,7 @@ Batches = list[tuple[torch.Tensor, torch.Tensor]]
 
 def measure(quick: bool) -> list[Measurement]:
     torch.set_num_threads(1)
-    prepared, pool, cores = prepare(DATASET), StreamPool(), os.sched_getaffinity(0)
+    prepared, pool, cores = prepare(DATASET), StreamPool(read_ahead=False), os.sched_getaffinity(0)
     measurements = []
     for name, images, pairs in CASES:
         spec = complete({"dataset": DATASET, "model": name, "train_samples": images, "label_corruption": 1.0})

@@ -33,7 +33,7 @@ class _Costs(NamedTuple):
 
 def measure(quick: bool) -> list[Measurement]:
     torch.set_num_threads(1)
-    prepared, pool = prepare(DATASET), StreamPool()
+    prepared, pool = prepare(DATASET), StreamPool(read_ahead=False)
     images, seeds = (200, 2) if quick else (IMAGES, 3)
     _trial(0.0, 0, 100, prepared, pool)  # warm-up
     return [

@@ -78,19 +78,20 @@ class PipelineError(RuntimeError):
 
 
 class SafeEpochIterator(EpochIterator):
-    """FFCV's background thread for one pass, forwarding exceptions and stopping at once when closed.
+    """One pass of a loader: in FFCV's background thread, or batch by batch in the caller's own.
 
-    FFCV's own leaves the consumer waiting for ever when the thread dies, and the thread waiting for ever when the
-    consumer goes away.
+    FFCV's own iterator leaves the consumer waiting for ever when the thread dies, and the thread waiting for ever
+    when the consumer goes away. This one forwards exceptions, and stops at once when told to.
     """
 
-    def __init__(self, loader: Loader, order: Any) -> None:
+    def __init__(self, loader: Loader, order: Any, in_background: bool) -> None:
+        self._in_background = in_background
         self._failure: BaseException | None = None
-        self._single_batch = len(order) <= loader.batch_size
+        self._batches_read = 0
         super().__init__(loader, order)
 
     def start(self) -> None:
-        if not self._single_batch:  # one batch leaves nothing to read ahead: no thread
+        if self._in_background:
             super().start()
 
     def run(self) -> None:
@@ -109,21 +110,22 @@ class SafeEpochIterator(EpochIterator):
                 continue
 
     def __next__(self) -> Any:
-        if self._single_batch:
+        if not self._in_background:
             return self._read_here()
         try:
             return super().__next__()
         except StopIteration:
             if self._failure is not None:
-                raise PipelineError(f"FFCV pipeline failed: {self._failure!r}") from self._failure
+                raise _pipeline_error(self._failure) from self._failure
             raise
 
     def _read_here(self) -> Any:
         indices: Any = next(self.iter_ixes)
+        number, self._batches_read = self._batches_read, self._batches_read + 1
         try:
-            return self.run_pipeline(0, indices, 0, None)
+            return self.run_pipeline(number, indices, 0, None)
         except Exception as failure:
-            raise PipelineError(f"FFCV pipeline failed: {failure!r}") from failure
+            raise _pipeline_error(failure) from failure
 
     def stop(self) -> None:
         """End the thread, wherever it is, and wait until it is gone."""
@@ -136,3 +138,7 @@ class SafeEpochIterator(EpochIterator):
                 continue
         self.close()
         self.closed = True
+
+
+def _pipeline_error(failure: BaseException) -> PipelineError:
+    return PipelineError(f"FFCV pipeline failed: {failure!r}")

@@ -41,7 +41,7 @@ class DataStore:
     def __init__(self, settings: TrialSettings) -> None:
         self._settings = settings
         self._prepared: dict[str, PreparedData] = {}
-        self.streams = StreamPool()
+        self.streams = StreamPool(read_ahead=settings.device != "cpu")
 
     def prepared(self, dataset: str) -> PreparedData:
         """The data set's betons on this node. Raises SpecError if its content is not what the run was started with."""

@@ -27,7 +27,7 @@ def prepared(cache_dir: Path) -> PreparedData:
 
 @pytest.fixture(scope="session")
 def streams() -> StreamPool:
-    return StreamPool()
+    return StreamPool(read_ahead=False)
 
 
 @pytest.fixture

@@ -28,12 +28,15 @@ class Batch(NamedTuple):
 class BetonStream:
     """Reads one beton for many trials; crop and label table may change between passes. One pass at a time.
 
-    FFCV leaks with every loader built, so a process keeps one stream per beton. Raises what `verify` raises.
+    FFCV leaks with every loader built, so a process keeps one stream per beton. `read_ahead` prepares batches in a
+    thread while the last one is used: for a GPU; on a CPU the thread would only take the training's own core. Raises
+    what `verify` raises.
     """
 
-    def __init__(self, beton: Beton) -> None:
+    def __init__(self, beton: Beton, read_ahead: bool) -> None:
         verify(beton)
         self.beton = beton
+        self._read_ahead = read_ahead
         self._images = CroppedImages(beton.height, beton.width)
         self._labels = LabelLookup(np.zeros(0, np.int64))
         self._loader = Loader(
@@ -78,7 +81,7 @@ class BetonStream:
         if self._in_pass:
             raise RuntimeError(f"two passes over {self.beton.path} at once would share their memory")
         self._loader.batch_size = batch_size
-        iterator = SafeEpochIterator(self._loader, order)
+        iterator = SafeEpochIterator(self._loader, order, in_background=self._read_ahead)
         self._in_pass = True
         try:
             for start, (images, labels) in enumerate(iterator):

@@ -16,14 +16,16 @@ from rethink.ffcv_runtime import AllocationQuery, Operation, SimpleRGBImageDecod
 
 @kernel
 def _read_crops(indices, out, pointers, storage, height, width):  # type: ignore[no-untyped-def]
-    """Copy the centre crop of each image, row by row: storage (bytes,) uint8 -> out (n, crop, crop, 3) uint8."""
+    """Copy the centre crop of each image: storage (bytes,) uint8 -> out (n, crop, crop, 3) uint8."""
     crop = out.shape[1]
     first = (((height - crop) // 2) * width + (width - crop) // 2) * 3
-    rows = out.reshape(out.shape[0], crop, crop * 3)
+    pieces = 1 if crop == width else crop  # whole rows lie together, others are copied one by one
+    size = crop * crop * 3 // pieces
+    copies = out.reshape(out.shape[0], pieces, size)
     for i in range(indices.shape[0]):
-        for row in range(crop):
-            start = pointers[indices[i]] + first + row * width * 3
-            rows[i, row] = storage[start : start + crop * 3]
+        for piece in range(pieces):
+            start = pointers[indices[i]] + first + piece * width * 3
+            copies[i, piece] = storage[start : start + size]
 
 
 @kernel

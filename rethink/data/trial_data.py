@@ -27,7 +27,8 @@ class TrialData:
 class StreamPool:
     """The streams of one process, one per beton however many trials use it: FFCV leaks with every loader built."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_ahead: bool) -> None:
+        self._read_ahead = read_ahead
         self._streams: dict[Beton, BetonStream] = {}
 
     def open(self, spec: TrialSpec, prepared: PreparedData) -> TrialData:
@@ -42,7 +43,7 @@ class StreamPool:
 
     def _stream(self, beton: Beton) -> BetonStream:
         if beton not in self._streams:
-            self._streams[beton] = BetonStream(beton)
+            self._streams[beton] = BetonStream(beton, self._read_ahead)
         return self._streams[beton]
 
 

@@ -25,9 +25,9 @@ from rethink.spec import TrialSpec
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def stream(prepared: PreparedData) -> BetonStream:
-    return BetonStream(prepared.train)
+@pytest.fixture(scope="module", params=[False, True], ids=["reads here", "reads ahead"])
+def stream(prepared: PreparedData, request: pytest.FixtureRequest) -> BetonStream:
+    return BetonStream(prepared.train, read_ahead=request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: Pre
         "from pathlib import Path\n"
         "from rethink.data.beton import prepare\n"
         "from rethink.data.loaders import BetonStream\n"
-        "stream = BetonStream(prepare('fashion_mnist_mini', None, Path(sys.argv[1])).train)\n"
+        "stream = BetonStream(prepare('fashion_mnist_mini', None, Path(sys.argv[1])).train, read_ahead=True)\n"
         "digest = hashlib.sha256()\n"
         "for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu')):\n"
         "    digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
@@ -152,7 +152,7 @@ def test_two_passes_at_once_are_refused(stream: BetonStream) -> None:
 
 def test_torch_keeps_its_threads(stream: BetonStream, prepared: PreparedData) -> None:
     torch.set_num_threads(2)
-    BetonStream(prepared.train)
+    BetonStream(prepared.train, read_ahead=True)
     seen = {torch.get_num_threads() for _ in stream.batches(np.arange(500), 100, CPU)}
     assert seen == {2}
     torch.set_num_threads(1)
@@ -164,13 +164,19 @@ def test_an_altered_beton_is_refused_before_ffcv_opens_it(prepared: PreparedData
     content[len(content) // 2] ^= 1
     damaged.path.write_bytes(content)
     with pytest.raises(DataError, match="altered"):
-        BetonStream(damaged)
+        BetonStream(damaged, read_ahead=False)
+
+
+def test_reading_ahead_changes_no_byte(prepared: PreparedData) -> None:
+    here, ahead = (everything(BetonStream(prepared.train, flag), np.arange(1000), 128) for flag in (False, True))
+    assert np.array_equal(here[0].view(np.uint32), ahead[0].view(np.uint32))
+    assert np.array_equal(here[1], ahead[1])
 
 
 def test_five_hundred_trials_in_one_process_grow_neither_threads_nor_memory(
     prepared: PreparedData, make_spec: "type[TrialSpec]"
 ) -> None:
-    pool, process = StreamPool(), psutil.Process()
+    pool, process = StreamPool(read_ahead=True), psutil.Process()
 
     def run(number: int) -> None:
         spec = make_spec(train_samples=300, label_corruption=number % 11 / 10, corruption_seed=number, seed=number)

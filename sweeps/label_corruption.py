@@ -4,7 +4,7 @@ Reproduces the figures "Epochs to converge vs label corruption level" and "Gener
 level", and the paper's Figures 1b and 1c (arXiv 1611.03530, section 2). Every trial trains until it makes no error at
 all on its own, partly random, training labels; the test labels stay clean.
 
-    python sweeps/label_corruption.py --demo       minutes on a laptop: 2,000 images (AlexNet: 1,000)
+    python sweeps/label_corruption.py --demo       minutes on a laptop: 2,000 images (AlexNet: 500)
     python sweeps/label_corruption.py              hours on a laptop: all four models, 5,000 images, 3 seeds
     python sweeps/label_corruption.py --dataset cifar10 --data-dir DIR --gpus-per-trial 0.5
                                                    the paper's own data; untested here for want of a GPU
@@ -35,7 +35,7 @@ SWEEP = Sweep(
             {
                 "model": "alexnet_small",
                 "label_corruption": LEVELS,
-                "train_samples": 1000,
+                "train_samples": 500,
                 "precision": "bf16",
                 "test_every": 10,
             },

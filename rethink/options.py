@@ -13,7 +13,7 @@ SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "
 OPTION_DOCS = {
     "data_dir": "folder with the data set's files, for sources that are not embedded",
     "cache_dir": "folder of the prepared data sets (default: the user's cache folder)",
-    "cpus_per_trial": "CPUs, and threads, of one trial (default: 1, more if there are fewer trials than CPUs)",
+    "cpus_per_trial": "CPUs, and threads, of one trial (default: 1; another number of threads rounds otherwise)",
     "gpus_per_trial": "GPUs of one trial, 0.5: two trials share one (default: 0, train on the CPU)",
     "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: local)",
     "report_seconds": "least time between two reports of a trial to the controller (default: 1)",

@@ -35,7 +35,7 @@ class RunOptions:
 
     data_dir: Path | None = None
     cache_dir: Path | None = None
-    cpus_per_trial: float | None = None  # none: one, or more if there are fewer trials than CPUs
+    cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
     gpus_per_trial: float = 0.0
     ray_address: str = "local"  # "local": a Ray of this run's own; "auto" or an address: a cluster
     report_seconds: float = 1.0
@@ -44,7 +44,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Raises SpecError for a number out of range."""
-        if self.cpus_per_trial is not None and self.cpus_per_trial <= 0:
+        if not self.cpus_per_trial > 0:
             raise SpecError(f"cpus_per_trial = {self.cpus_per_trial:g} is not allowed: above 0")
         for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):
             if not getattr(self, name) >= 0:
@@ -58,7 +58,7 @@ def start(
     prepared = _prepare_all(specs, options)
     run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
     _connect(options)
-    resources = _resources(options, len(specs))
+    resources = _resources(options)
     run.create(
         {
             "sweep": sweep.name,
@@ -194,13 +194,10 @@ def _connect(options: RunOptions) -> None:
     ray.init(address=options.ray_address, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
 
 
-def _resources(options: RunOptions, trials: int) -> dict[str, float]:
+def _resources(options: RunOptions) -> dict[str, float]:
     """CPU and GPU share of a trial. Raises SpecError for a share that no node of the cluster has."""
     largest = {kind: max(node["Resources"].get(kind, 0.0) for node in ray.nodes()) for kind in ("CPU", "GPU")}
-    cpus = options.cpus_per_trial
-    if cpus is None:
-        cpus = float(max(1, int(largest["CPU"]) // trials))
-    shares = {"cpu": cpus, "gpu": options.gpus_per_trial}
+    shares = {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
     for kind, share in shares.items():
         if share > largest[kind.upper()]:
             raise SpecError(

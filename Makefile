@@ -1,6 +1,7 @@
 # make demo   the label-corruption sweep on real images, from an empty machine to the figures
 # make test   linter, types and tests
 # make lint   linter and types alone
+# make bench  side-by-side measurements, a quarter of an hour on an idle machine
 # Each does the set-up that is still missing: Debian packages for FFCV's build, then .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,7 +12,7 @@ PACKAGES := build-essential pkg-config python3-dev python3-venv libopencv-dev li
 TEST_PACKAGES := dataset-fashion-mnist
 READY := .venv/.ready
 
-.PHONY: demo test lint packages test-packages
+.PHONY: demo test lint bench packages test-packages
 
 demo: $(READY)
 	.venv/bin/python sweeps/label_corruption.py --demo
@@ -23,6 +24,9 @@ lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+bench: $(READY)
+	.venv/bin/python -m benchmarks
 
 $(READY): pyproject.toml constraints.txt | packages
 	[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv

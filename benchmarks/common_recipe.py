@@ -18,7 +18,7 @@ from measurement import Goal, Measurement, main
 from rethink.run_directory import RunDirectory, rows_of
 
 ROOT = Path(__file__).parents[1]
-LEVELS, SEEDS, IMAGES = (0.0, 0.5, 1.0), (0, 1), 1000
+LEVELS, SEEDS, IMAGES = (0.0, 0.5, 1.0), (0, 1), 2000
 PAIRS = 2
 WORKERS = (0, 2)  # of the DataLoader: both are usual with one CPU a trial, the faster one is taken
 

@@ -1,7 +1,7 @@
 """What the user sees while a sweep runs: a live table by cell in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from rethink.spec import TrialSpec
 @dataclass
 class _TrialState:
     spec: TrialSpec
+    cost: float  # expected, in any unit
     epoch: int = 0
     train_accuracy: float | None = None
     seconds: float = 0.0  # training time so far, all attempts
@@ -52,10 +53,13 @@ class _Cell:
 
 
 class Progress:
-    """Keeps the state of every trial and shows it by cell (model and level). Use as a context manager."""
+    """Keeps the state of every trial and shows it by cell (model and level). Use as a context manager.
 
-    def __init__(self, specs: Iterable[TrialSpec], slots: int, console: Console) -> None:
-        self._trials = {spec.spec_id: _TrialState(spec) for spec in specs}
+    `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left.
+    """
+
+    def __init__(self, costs: Mapping[TrialSpec, float], slots: int, console: Console) -> None:
+        self._trials = {spec.spec_id: _TrialState(spec, cost) for spec, cost in costs.items()}
         self._cells: dict[tuple[str, float], _Cell] = {}
         for trial in self._trials.values():
             cell = (trial.spec.model, trial.spec.label_corruption)
@@ -103,34 +107,33 @@ class Progress:
         for name in ("model", "level p", "seeds done", "epochs", "train accuracy", "left", "ended by"):
             table.add_column(name, justify="left" if name in ("model", "ended by") else "right")
         for cell in self._cells.values():
-            left = _minutes(sum(self._expected_left(trial) or 0.0 for trial in cell.trials))
-            known = all(self._expected_left(trial) is not None for trial in cell.trials)
+            left = _minutes(sum(map(self._expected_left, cell.trials))) if self._done else "?"
             seeds = f"{len(cell.done)}/{len(cell.trials)}"
             level = f"{cell.level:g}"
-            row = (cell.model, level, seeds, cell.epochs, cell.train_accuracy, left if known else "?", cell.outcomes)
+            row = (cell.model, level, seeds, cell.epochs, cell.train_accuracy, left, cell.outcomes)
             table.add_row(*row)
         return table
 
     def time_left(self) -> str:
-        """Expected time to the end of the sweep, from the trials of the same model that ended; ? while unknown."""
-        left = [self._expected_left(trial) for trial in self._trials.values()]
-        known = [seconds for seconds in left if seconds is not None]
-        return _minutes(sum(known) / self._slots) if len(known) == len(left) else "?"
+        """Expected time to the end of the sweep, from the trials that ended; ? before the first."""
+        if not self._done:
+            return "?"
+        return _minutes(sum(self._expected_left(trial) for trial in self._trials.values()) / self._slots)
 
     @property
     def _done(self) -> int:
         return sum(trial.outcome is not None for trial in self._trials.values())
 
-    def _expected_left(self, trial: _TrialState) -> float | None:
+    def _expected_left(self, trial: _TrialState) -> float:
+        """Seconds, judged by the trials that ended: of the same cell, else of the same model, else by all of them."""
         if trial.outcome:
             return 0.0
-        cell = self._cells[trial.spec.model, trial.spec.label_corruption].done
-        model = [t for t in self._trials.values() if t.outcome and t.spec.model == trial.spec.model]
-        alike = cell or model
-        if not alike:
-            return None
-        mean = sum(t.seconds for t in alike) / len(alike)
-        return max(mean - trial.seconds, 0.1 * mean)  # a trial that outlasts the others may be near its end
+        ended = [t for t in self._trials.values() if t.outcome]
+        model = [t for t in ended if t.spec.model == trial.spec.model]
+        cell = [t for t in model if t.spec.label_corruption == trial.spec.label_corruption]
+        alike = cell or model or ended
+        expected = trial.cost * sum(t.seconds for t in alike) / sum(t.cost for t in alike)
+        return max(expected - trial.seconds, 0.1 * expected)  # one that outlasts the others may be near its end
 
 
 def _minutes(seconds: float) -> str:

@@ -122,10 +122,11 @@ def _execute(
         checkpoint_seconds=options.checkpoint_seconds,
     )
     trainable = tune.with_resources(tune.with_parameters(NetworkTrainable, settings=settings), dict(resources))
-    with Progress(specs, _slots(resources), Console()) as progress:
+    costs = {spec: _cost(spec, prepared) for spec in specs}
+    with Progress(costs, _slots(resources), Console()) as progress:
         tune.Tuner(
             trainable,
-            param_space=tune.grid_search(_configs(specs, prepared)),
+            param_space=tune.grid_search(longest_first(costs)),
             tune_config=tune.TuneConfig(
                 scheduler=StopAtInterpolation(run),
                 reuse_actors=True,
@@ -173,10 +174,6 @@ def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, P
         check_fits(spec, prepared[spec.dataset])
         _cost(spec, prepared)  # builds the network once, without memory: an impossible one fails here
     return prepared
-
-
-def _configs(specs: Sequence[TrialSpec], prepared: Mapping[str, PreparedData]) -> list[dict[str, Any]]:
-    return longest_first([{"spec": spec.to_dict(), "expected_cost": _cost(spec, prepared)} for spec in specs])
 
 
 def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:

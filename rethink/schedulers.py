@@ -1,5 +1,6 @@
 """The scheduler: stop at interpolation, longest first, around any other Tune scheduler."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
@@ -60,12 +61,13 @@ class StopAtInterpolation(TrialScheduler):
         return f"StopAtInterpolation around {self._inner.debug_string()}"
 
 
-def longest_first(configs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tune's configurations in the order to hand them over, so that no long trial is left alone at the end.
+def longest_first(costs: Mapping[TrialSpec, float]) -> list[dict[str, Any]]:
+    """Tune's configurations of trials with these expected costs, so that no long one is left alone at the end.
 
     Tune asks the scheduler for one trial at a time and then fills its free slots in this order all the same.
     """
-    return sorted(configs, key=lambda config: -float(config["expected_cost"]))
+    ordered = sorted(costs.items(), key=lambda item: -item[1])
+    return [{"spec": spec.to_dict(), "expected_cost": cost} for spec, cost in ordered]
 
 
 def spec_of(trial: TuneTrial) -> TrialSpec:

@@ -46,11 +46,11 @@ def spec(**fields: Any) -> TrialSpec:
 def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler | None) -> dict[str, dict[str, Any]]:
     """Run them one at a time; the recorded outcomes by spec id."""
     run.create({})
-    configs = [{"spec": s.to_dict(), "expected_cost": s.label_corruption, "log": str(run.figures)} for s in specs]
+    configs = longest_first({s: s.label_corruption for s in specs})
     run.figures.mkdir()
     tune.Tuner(
         tune.with_resources(Pretender, {"cpu": 2}),
-        param_space=tune.grid_search(longest_first(configs)),
+        param_space=tune.grid_search([{**config, "log": str(run.figures)} for config in configs]),
         tune_config=tune.TuneConfig(scheduler=StopAtInterpolation(run, inner)),
         run_config=tune.RunConfig(
             storage_path=str(run.tune), verbose=0, checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)

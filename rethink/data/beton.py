@@ -8,35 +8,28 @@ FFCV itself has no checksum: it serves altered pixels as they are, and crashes o
 """
 
 import dataclasses
-import errno
 import functools
 import hashlib
 import json
-import math
 import os
 import shutil
 import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import filelock
-import numpy as np
-import numpy.typing as npt
 import platformdirs
 
 from rethink.data import sources
+from rethink.data.beton_writer import ALLOCATION_BYTES, write_samples
 from rethink.data.sources import DataError, ImageData, Split
 from rethink.data.sources.checked_split import CheckedSplit
 
 FORMAT = {"format": "rethink-beton", "version": 1}
 FFCV_VERSION = 2
 HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
-ALLOCATION_BYTES = 24  # an entry of the allocation table; every sample has one, its image
-MIN_PAGE = 2**21  # FFCV's least page size, bytes
-IMAGES_PER_PAGE = 8  # at least: an image never lies across two pages, so this bounds the loss to 1/8
 REBUILD = "prepare the data set again, or delete its folder"
 
 
@@ -229,7 +222,7 @@ def _write(data: ImageData, cache: _Cache) -> PreparedData:
 
 def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: str) -> Beton:
     samples = CheckedSplit(split, len(class_names), what)
-    _write_samples(path, samples)
+    write_samples(path, samples)
     _sync(path)
     height, width, channels = samples.shape
     return Beton(
@@ -245,39 +238,6 @@ def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: s
         file_size=path.stat().st_size,
         checksum=_hash_file(path),
     )
-
-
-def _write_samples(path: Path, samples: CheckedSplit) -> None:
-    """What FFCV's DatasetWriter does, in this process: its workers leave it waiting for ever when a sample raises."""
-    from rethink.ffcv_runtime import DatasetWriter, IntField, MemoryAllocator, RGBImageField, handle_sample
-
-    page_size = max(MIN_PAGE, 1 << (IMAGES_PER_PAGE * math.prod(samples.shape) - 1).bit_length())
-    fields = {"image": RGBImageField(write_mode="raw"), "label": IntField()}
-    writer = DatasetWriter(str(path), fields, page_size, num_workers=1)
-    writer.num_samples = len(samples)
-    writer.prepare()
-    metadata = _private_metadata(writer)
-    allocator = MemoryAllocator(str(path), writer.data_region_start, page_size)
-    allocator.__enter__()  # not `with`: its exit can wait for ever for a page after an interrupt
-    try:
-        for index, sample in enumerate(samples):
-            handle_sample(sample, index, metadata.dtype.names, metadata, allocator, fields)
-        allocator.flush_page()
-    finally:
-        allocator.fp.close()
-    writer.finalize(allocator.allocations)
-    pages = allocator.offset + allocator.next_page_written.value * page_size
-    if path.stat().st_size != pages + len(samples) * ALLOCATION_BYTES:  # FFCV ignores short writes
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-
-
-def _private_metadata(writer: Any) -> npt.NDArray[np.void]:
-    """Swap the writer's shared memory, which only its workers need and a crash would leave behind, for an array."""
-    writer.metadata_sm.close()
-    writer.metadata_sm.unlink()
-    metadata: npt.NDArray[np.void] = np.zeros(writer.num_samples, writer.metadata_type)
-    writer.metadata_sm = SimpleNamespace(buf=metadata.view(np.uint8))
-    return metadata
 
 
 def _sync(path: Path) -> None:

@@ -65,16 +65,17 @@ def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     variant = arguments.variant or "default"
     specs = sweep.specs(variant, spec_overrides(arguments))
     run = start(sweep, variant, specs, arguments.storage, arguments.name, run_options(arguments))
-    return show_results([run])
+    return 0 if show_results([run]) else 1
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.run])
-    return show_results([resume(run)])
+    return 0 if show_results([resume(run)]) else 1
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    return show_results(list(find_runs(arguments.runs)), arguments.output)
+    show_results(list(find_runs(arguments.runs)), arguments.output)
+    return 0
 
 
 def _labels(arguments: argparse.Namespace) -> int:

@@ -7,8 +7,9 @@ import pandas as pd
 from rethink.corruption.labels import corrupt_labels
 from rethink.data.beton import prepare
 from rethink.data.stored import stored_labels
+from rethink.data.trial_data import check_same_data
 from rethink.run_directory import RunDirectory
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 
 
 def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
@@ -23,8 +24,7 @@ def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
     written = []
     for dataset, level, seed in dict.fromkeys((s.dataset, s.label_corruption, s.corruption_seed) for s in specs):
         data = prepare(dataset, data_dir and Path(data_dir), cache_dir and Path(cache_dir))
-        if data.content_sha256 != recorded["data"][dataset]["content_sha256"]:
-            raise SpecError(f"data set {dataset!r} has changed since the run {run.root} was started")
+        check_same_data(data, recorded["data"][dataset]["content_sha256"], run.root)
         table = corrupt_labels(stored_labels(data.train), data.classes, level, seed)
         columns = {"true": table.true, "given": table.given, "corrupted": table.corrupted}
         path = folder / f"labels-{dataset}-p{level:g}-seed{seed}.csv"

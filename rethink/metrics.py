@@ -55,7 +55,7 @@ TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(EpochRecord) if f.
 
 STOP_REASONS = {
     "interpolated": "zero training errors, and epochs_after_fit further epochs done",
-    "max_epochs": "right-censored: max_epochs reached without interpolation",
+    "max_epochs": "max_epochs reached: right-censored, unless it had fitted and epochs_after_fit was not over",
     "diverged": "right-censored: the training loss was not finite",
     "scheduler": "right-censored: the inner scheduler gave the trial up",
     "error": "right-censored: the trial failed more often than it may; see its error file",

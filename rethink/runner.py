@@ -16,7 +16,7 @@ from rich.console import Console
 
 from rethink.cost import expected_cost
 from rethink.data.beton import PreparedData, prepare
-from rethink.data.trial_data import check_fits
+from rethink.data.trial_data import check_fits, check_same_data
 from rethink.examples import write_label_examples
 from rethink.metrics import stop_reason
 from rethink.progress import Progress
@@ -56,9 +56,9 @@ def start(
 ) -> RunDirectory:
     """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run."""
     prepared = _prepare_all(specs, options)
-    run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
     _connect(options)
     resources = _resources(options)
+    run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
     run.create(
         {
             "sweep": sweep.name,
@@ -85,23 +85,23 @@ def resume(run: RunDirectory) -> RunDirectory:
     recorded = run.read_run()
     options = RunOptions(**{key: _restored(key, value) for key, value in recorded["options"].items()})
     specs = [TrialSpec.from_dict(values) for values in recorded["specs"]]
-    left = [spec for spec in specs if not is_finished(run, spec)]
+    outcomes, _ = run.read_outcomes()
+    left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
     if left:
         prepared = _prepare_all(left, options)
         for name, data in prepared.items():
-            if data.content_sha256 != recorded["data"][name]["content_sha256"]:
-                raise SpecError(f"data set {name!r} has changed since the run {run.root} was started")
+            check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
         _connect(options)
         _execute(run, left, prepared, options, recorded["resources"])
     return run
 
 
-def is_finished(run: RunDirectory, spec: TrialSpec) -> bool:
-    """Whether a trial came to an end, by its own rows or by the recorded outcome; a failed one did not."""
-    outcome = run.read_outcomes()[0].get(spec.spec_id, {}).get("stop_reason")
-    rows = rows_of(run.read_attempts(spec.spec_id))
-    ended_itself = bool(rows) and stop_reason(spec, list(rows.values())[-1]) is not None
-    return ended_itself or outcome not in (None, "error")
+def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a trial's own rows show its end, or a scheduler gave it up; a failed trial is tried again."""
+    if outcomes.get(spec.spec_id, {}).get("stop_reason") == "scheduler":
+        return True
+    rows = rows_of(run.read_attempts(spec.spec_id)).values()
+    return any(stop_reason(spec, row) is not None for row in rows)
 
 
 def _execute(

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from rethink.data.beton import PreparedData, prepare
-from rethink.data.trial_data import StreamPool
+from rethink.data.trial_data import StreamPool, check_same_data
 from rethink.metrics import EpochRecord, stop_reason
 from rethink.provenance import versions
 from rethink.run_directory import RowWriter, RunDirectory, atomic_file
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 from rethink.training import Training
 
@@ -47,8 +47,7 @@ class DataStore:
         """The data set's betons on this node. Raises SpecError if its content is not what the run was started with."""
         if dataset not in self._prepared:
             prepared = prepare(dataset, self._settings.data_dir, self._settings.cache_dir)
-            if prepared.content_sha256 != self._settings.data_sha256[dataset]:
-                raise SpecError(f"data set {dataset!r} on {socket.gethostname()} differs from the one of this run")
+            check_same_data(prepared, self._settings.data_sha256[dataset], self._settings.run)
             self._prepared[dataset] = prepared
         return self._prepared[dataset]
 

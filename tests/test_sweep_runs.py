@@ -1,6 +1,7 @@
 """Whole sweeps on a real local Ray: every sweep file's smoke variant, and what a run leaves behind."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,28 @@ def test_a_finished_run_is_not_run_again(run: RunDirectory, capsys: pytest.Captu
     assert main(["resume", str(run.root)]) == 0
     assert sorted(run.rows.iterdir()) == before
     assert "figure" in capsys.readouterr().out
+
+
+def test_a_trial_that_fails_is_said_so_and_kept(
+    run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its checkpoint is garbage, so every attempt to go on with it raises."""
+    damaged = RunDirectory(Path(shutil.copytree(run.root, tmp_path / "damaged")))
+    victim, other = specs_of(damaged)
+    for path in damaged.rows.glob(f"{victim.spec_id}-*"):
+        path.unlink()
+    damaged.checkpoint(victim.spec_id).write_bytes(b"garbage")
+    assert main(["resume", str(damaged.root)]) == 1
+    trials = frames.load(damaged.root).trials.set_index("spec_id")
+    assert trials.loc[victim.spec_id, "stop_reason"] == "error"
+    assert trials.loc[other.spec_id, "stop_reason"] == "interpolated"
+    assert "Error" in damaged.error_file(victim.spec_id).read_text()
+    printed = capsys.readouterr().out
+    assert f"rethink resume {damaged.root}" in printed
+    assert str(damaged.error_file(victim.spec_id)) in printed
+    damaged.checkpoint(victim.spec_id).unlink()
+    assert main(["resume", str(damaged.root)]) == 0, "a failed trial can be run again"
+    assert recorded_rows(damaged, victim) == recorded_rows(run, victim)
 
 
 def test_the_run_says_where_it_comes_from(run: RunDirectory) -> None:

@@ -1,6 +1,8 @@
 """TrialData: what one trial reads: the streams of its data set, its training subset and its corrupted labels."""
 
+import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,13 @@ class StreamPool:
         if beton not in self._streams:
             self._streams[beton] = BetonStream(beton, self._read_ahead)
         return self._streams[beton]
+
+
+def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> None:
+    """Raise SpecError if a data set's content on this machine is not what a run was started with."""
+    if prepared.content_sha256 != expected_sha256:
+        host = socket.gethostname()
+        raise SpecError(f"data set {prepared.source!r} on {host} is not the one that the run {run} was started with")
 
 
 def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:

@@ -1,6 +1,7 @@
 """The models by name: what each needs to be built, and the learning rate its paper starts from."""
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,7 +49,9 @@ _entries: dict[str, ModelEntry] = {}
 
 
 def register(entry: ModelEntry) -> None:
-    """Make a model known by its name. Raises SpecError for a name that is taken."""
+    """Make a model known by its name. Raises SpecError for a name that is taken or unfit for a folder's name."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", entry.name):
+        raise SpecError(f"model name {entry.name!r} is not allowed: up to 64 letters, digits and _ . -")
     if entry.name in _entries:
         raise SpecError(f"model {entry.name!r} is already registered; choose another name")
     _entries[entry.name] = entry

@@ -150,3 +150,8 @@ def test_runs_in_bf16_and_channels_last(name, options):
     logits.float().sum().backward()
     assert logits.dtype == torch.bfloat16
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_a_name_that_no_folder_can_have_is_refused() -> None:
+    with pytest.raises(SpecError, match="model name 'a/b' is not allowed"):
+        registry.register(ModelEntry("a/b", lambda spec, shape, classes: nn.Identity(), learning_rate=0.1))

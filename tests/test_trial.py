@@ -1,0 +1,117 @@
+"""Trial: it survives, and hundreds of them in one process leave nothing behind."""
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from rethink.data.beton import PreparedData
+from rethink.metrics import EpochRecord
+from rethink.run_directory import RunDirectory
+from rethink.spec import SpecError, TrialSpec
+from rethink.training import Training
+from rethink.trial import DataStore, Trial, TrialSettings
+from tests.undisturbed import recorded_rows, undisturbed_rows
+
+MakeSpec = Callable[..., TrialSpec]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cache_dir: Path, prepared: PreparedData) -> TrialSettings:
+    run = RunDirectory(tmp_path / "run")
+    run.root.mkdir()
+    run.create({})
+    return TrialSettings(run=run.root, data_sha256={"fashion_mnist_mini": prepared.content_sha256}, cache_dir=cache_dir)
+
+
+@pytest.fixture
+def start(settings: TrialSettings) -> Iterator[Callable[[TrialSpec], Trial]]:
+    store, trials = DataStore(settings), []
+
+    def start(spec: TrialSpec) -> Trial:
+        trials.append(Trial(spec, settings, store))
+        return trials[-1]
+
+    yield start
+    for trial in trials:
+        trial.close()
+
+
+def run_epochs(trial: Trial, epochs: int) -> EpochRecord:
+    for _ in range(epochs):
+        record = trial.run_until(lambda: True)
+    return record
+
+
+def test_a_trial_cut_off_anywhere_goes_on_from_its_checkpoint_with_the_same_rows(
+    start: Callable[[TrialSpec], Trial],
+    settings: TrialSettings,
+    make_spec: MakeSpec,
+    make_training: Callable[..., Training],
+) -> None:
+    spec, run = make_spec(), RunDirectory(settings.run)
+    cut = start(spec)
+    run_epochs(cut, 3)
+    cut.save(run.checkpoint(spec.spec_id))
+    run_epochs(cut, 2)  # rows beyond the checkpoint, as a crash leaves them
+    again = start(spec)
+    assert again.run_until(lambda: False).fitted
+    assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
+    assert len(run.read_attempts(spec.spec_id)[0].rows) == 5
+
+
+def test_a_row_that_a_crash_lost_after_its_checkpoint_is_written_again(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    spec, run = make_spec(), RunDirectory(settings.run)
+    start(spec).run_until(lambda: False)
+    complete = recorded_rows(run, spec)
+    (path,) = run.rows.iterdir()
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert start(spec).run_until(lambda: True).fitted
+    assert recorded_rows(run, spec) == complete
+
+
+def test_the_state_that_tune_keeps_is_the_trials_own(
+    start: Callable[[TrialSpec], Trial], make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    first, second = start(make_spec()), start(make_spec())
+    run_epochs(first, 4)
+    first.save(tmp_path / "state.pt")
+    second.load(tmp_path / "state.pt")
+    assert run_epochs(second, 1).epoch == 5
+
+
+def test_other_data_than_the_runs_are_refused(settings: TrialSettings, make_spec: MakeSpec) -> None:
+    other = TrialSettings(run=settings.run, data_sha256={"fashion_mnist_mini": "0"}, cache_dir=settings.cache_dir)
+    with pytest.raises(SpecError, match="is not the one that the run"):
+        Trial(make_spec(), other, DataStore(other))
+
+
+def test_five_hundred_trials_in_one_process_leave_nothing_behind(settings: TrialSettings, make_spec: MakeSpec) -> None:
+    store, process = DataStore(settings), psutil.Process()
+
+    def run(number: int) -> None:
+        level = number % 11 / 10
+        spec = make_spec(image_size=8, train_samples=64, max_epochs=1, seed=number, label_corruption=level)
+        trial = Trial(spec, settings, store)
+        trial.run_until(lambda: True)
+        trial.close()
+
+    def usage() -> tuple[int, int, int]:
+        gc.collect()
+        return process.num_threads(), process.num_fds(), process.memory_info().rss
+
+    for number in range(100):  # allocators settle
+        run(number)
+    threads, files, memory = usage()
+    for number in range(100, 600):
+        run(number)
+    threads_after, files_after, memory_after = usage()
+    assert threads_after <= threads
+    assert files_after <= files
+    assert memory_after - memory < 40e6
+    assert torch.get_num_threads() == 1

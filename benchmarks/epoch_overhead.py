@@ -1,6 +1,6 @@
 """How much slower is a trial's epoch than the bare loop of forward, backward and step over tensors in memory?
 
-In a full sweep every core runs a trial, so FFCV's loading thread shares its core with the training: that is the case
+In a full sweep every core runs a trial, and a trial on a CPU reads its batches in its own thread: that is the case
 "on one core". The other case leaves the process all cores. The goal stands for both.
 """
 
@@ -34,7 +34,7 @@ def measure(quick: bool) -> list[Measurement]:
     for name, images, pairs in CASES:
         spec = complete({"dataset": DATASET, "model": name, "train_samples": images, "label_corruption": 1.0})
         for where, allowed in (("on one core", {max(cores)}), (f"on {len(cores)} cores", cores)):
-            os.sched_setaffinity(0, allowed)  # FFCV's thread is started later and inherits it
+            os.sched_setaffinity(0, allowed)
             measurements += _compare(spec, pool, prepared, 2 if quick else pairs, where)
     return measurements
 

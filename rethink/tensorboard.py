@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -26,7 +26,7 @@ CURVES = {
     "progress/images_per_second": "images_per_second",
 }
 OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
-EXAMPLE_PIXELS = 112  # side of an example image as drawn
+EXAMPLE_PIXELS = 128  # side of an example image as drawn
 
 
 class TrialBoard:
@@ -57,19 +57,21 @@ class TrialBoard:
         self._writer.close()
 
 
-def write_examples(folder: Path, tag: str, images: npt.NDArray[np.uint8], captions: Sequence[tuple[str, str]]) -> None:
-    """One picture of (n, H, W, 3) images side by side, each above its two caption lines (given, true label)."""
-    tiles = [_captioned(image, lines) for image, lines in zip(images, captions, strict=True)]
+def write_examples(folder: Path, tag: str, images: npt.NDArray[np.uint8], labels: Sequence[tuple[str, str]]) -> None:
+    """One picture of (n, H, W, 3) images in rows of four, each above its (given, true) label; red where they differ."""
+    tiles = [_captioned(image, *pair) for image, pair in zip(images, labels, strict=True)]
+    width = min(4, len(tiles))
+    rows = [np.concatenate(tiles[i : i + width], axis=1) for i in range(0, len(tiles) - width + 1, width)]
     writer = SummaryWriter(str(folder))
-    writer.add_image(tag, np.concatenate(tiles, axis=1), dataformats="HWC")
+    writer.add_image(tag, np.concatenate(rows, axis=0), dataformats="HWC")
     writer.close()
 
 
-def _captioned(image: npt.NDArray[np.uint8], lines: tuple[str, str]) -> npt.NDArray[np.uint8]:
-    tile = Image.new("RGB", (EXAMPLE_PIXELS + 8, EXAMPLE_PIXELS + 40), "white")
+def _captioned(image: npt.NDArray[np.uint8], given: str, true: str) -> npt.NDArray[np.uint8]:
+    tile = Image.new("RGB", (EXAMPLE_PIXELS + 8, EXAMPLE_PIXELS + 48), "white")
     side = (EXAMPLE_PIXELS, EXAMPLE_PIXELS)
     tile.paste(Image.fromarray(image).resize(side, Image.Resampling.NEAREST), (4, 4))
-    draw: Any = ImageDraw.Draw(tile)
-    for row, line in enumerate(lines):
-        draw.text((4, EXAMPLE_PIXELS + 8 + 14 * row), line, fill="black")
+    draw, font = ImageDraw.Draw(tile), ImageFont.load_default(size=15)
+    draw.text((4, EXAMPLE_PIXELS + 6), f"given {given}"[:18], "red" if given != true else "black", font)
+    draw.text((4, EXAMPLE_PIXELS + 26), f"true {true}"[:18], "black", font)
     return np.asarray(tile)

@@ -183,7 +183,8 @@ def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
 
 def _connect(options: RunOptions) -> None:
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks ...
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)  # ... and `rethink resume` takes the place of Tuner.restore
     if ray.is_initialized():
         return
     # Ray locks its local cluster with a token by default, which is as it should be and needs no warning.

@@ -4,10 +4,11 @@ Reproduces the figures "Epochs to converge vs label corruption level" and "Gener
 level", and the paper's Figures 1b and 1c (arXiv 1611.03530, section 2). Every trial trains until it makes no error at
 all on its own, partly random, training labels; the test labels stay clean.
 
-    python sweeps/label_corruption.py --demo       minutes on a laptop: 2,000 images (AlexNet: 500)
-    python sweeps/label_corruption.py              hours on a laptop: all four models, 5,000 images, 3 seeds
+    python sweeps/label_corruption.py --demo       2,000 images (AlexNet: 500): 4 minutes on two CPUs
+    python sweeps/label_corruption.py              all four models, 5,000 images, 3 seeds: never run as a whole; a step of
+                                                   Inception takes about 2 s on a CPU, so a day or more, or a GPU
     python sweeps/label_corruption.py --dataset cifar10 --data-dir DIR --gpus-per-trial 0.5
-                                                   the paper's own data; untested here for want of a GPU
+                                                   the paper's own data; untested for want of a GPU
 
 Expect: every network fits every level, random labels included; test error rises towards 1 - 1/classes = 0.9 at level
 1; noisy labels take longer to fit than clean ones, though at the demo's scale not at every step of the level.

@@ -5,8 +5,8 @@ level", and the paper's Figures 1b and 1c (arXiv 1611.03530, section 2). Every t
 all on its own, partly random, training labels; the test labels stay clean.
 
     python sweeps/label_corruption.py --demo       2,000 images (AlexNet: 500): 4 minutes on two CPUs
-    python sweeps/label_corruption.py              all four models, 5,000 images, 3 seeds: never run as a whole; a step of
-                                                   Inception takes about 2 s on a CPU, so a day or more, or a GPU
+    python sweeps/label_corruption.py              all four models, 5,000 images, 3 seeds; never run as a whole: a step
+                                                   of Inception takes about 2 s on a CPU, so a day or more
     python sweeps/label_corruption.py --dataset cifar10 --data-dir DIR --gpus-per-trial 0.5
                                                    the paper's own data; untested for want of a GPU
 

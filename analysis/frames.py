@@ -12,7 +12,7 @@ from analysis.columns import JOINED, RECORD, TRIALS
 from analysis.history import Row, history, status, stop_reason
 from analysis.typed import typed
 from rethink.run_directory import Attempt, RunDirectory, find_runs, read_attempt
-from rethink.spec import TrialSpec
+from rethink.spec import SpecError, TrialSpec
 
 _RECORD_NAMES = {column.name for column in RECORD}
 _LAST_EPOCH = ("train_loss", "train_accuracy", "exact_train_accuracy", "test_loss", "test_accuracy")
@@ -45,7 +45,7 @@ def load(*paths: str | Path) -> Frames:
     """
     runs = {run.root.resolve().name: run for run in find_runs([Path(path) for path in paths])}
     if not paths or len(runs) < len(paths):
-        raise ValueError(
+        raise SpecError(
             f"{len(paths)} run directories with {len(runs)} names: give at least one, each a name of its own"
         )
     trials: list[_Trial] = []

@@ -95,7 +95,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _in_one_line(prog: str, action: Callable[[], int]) -> int:
     try:
         return action()
-    except (SpecError, FileNotFoundError) as error:
+    except (SpecError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
 

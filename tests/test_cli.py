@@ -8,6 +8,7 @@ import ray
 from rethink.cli import main, run_sweep
 from rethink.cost import expected_cost, flops_per_image
 from rethink.protocol import complete
+from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
 
@@ -114,3 +115,14 @@ def test_flops_are_those_of_a_hand_count() -> None:
 
 def test_ray_was_not_started_by_a_refusal(local_ray: None) -> None:
     assert ray.is_initialized()
+
+
+def test_runs_of_one_name_are_refused_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for parent in ("a", "b"):
+        run = RunDirectory(tmp_path / parent / "run")
+        run.root.mkdir(parents=True)
+        run.create({"specs": []})
+    assert main(["figures", str(tmp_path / "a/run"), str(tmp_path / "b/run")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "names" in error

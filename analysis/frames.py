@@ -63,9 +63,7 @@ def _read_trials(name: str, run: RunDirectory, outcomes: dict[str, dict[str, Any
     specs = {spec.spec_id: spec for spec in map(TrialSpec.from_dict, run.read_run()["specs"])}
     attempts = _read_attempts(run)
     if strangers := sorted((attempts.keys() | outcomes.keys()) - specs.keys()):
-        raise ValueError(
-            f"{run.root} holds results of specs that its run.json does not ask for: {', '.join(strangers)}"
-        )
+        raise SpecError(f"{run.root} holds results of specs that its run.json does not ask for: {', '.join(strangers)}")
     trials = []
     for spec_id, spec in specs.items():
         own = attempts.get(spec_id, [])
@@ -89,7 +87,7 @@ def _check_columns(path: Path, attempt: Attempt) -> None:
     for row in attempt.rows:
         if row.keys() != _RECORD_NAMES:
             wrong = ", ".join(sorted(row.keys() ^ _RECORD_NAMES))
-            raise ValueError(
+            raise SpecError(
                 f"{path}: epoch {row['epoch']} was written by another version; columns that differ: {wrong}"
             )
 

@@ -59,7 +59,13 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
     """A parser of one value of the field's type, for argparse."""
     declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
     kind = declared.removesuffix(" | None").rsplit(".", 1)[-1]
-    parsers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "bool": _switch, "Path": Path}
+    parsers: dict[str, Callable[[str], Any]] = {
+        "int": int,
+        "float": float,
+        "str": str,
+        "bool": _switch,
+        "Path": _absolute,
+    }
     parse = parsers[kind]
 
     def value(text: str) -> Any:
@@ -72,6 +78,10 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {wanted}") from None
 
     return value
+
+
+def _absolute(text: str) -> Path:
+    return Path(text).expanduser().absolute()  # workers have other working directories
 
 
 def _switch(text: str) -> bool:

@@ -17,7 +17,8 @@ def complete(fields: Mapping[str, Any]) -> TrialSpec:
     if values.get("model") is None:
         raise SpecError(f"model is missing; choose from {', '.join(models.names())}")
     entry = models.get(values["model"])
-    values.setdefault("image_size", _usual_image_size(values["dataset"]))
+    if values.get("image_size") is None:
+        values["image_size"] = _usual_image_size(values["dataset"])
     values.setdefault("learning_rate", entry.learning_rate)
     return entry.complete(TrialSpec.from_dict(values))
 

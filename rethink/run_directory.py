@@ -196,7 +196,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 def find_runs(paths: list[Path]) -> Iterator[RunDirectory]:
     """The run directories named. Raises FileNotFoundError, in one line, for one that is none."""
     for path in paths:
-        run = RunDirectory(path)
+        run = RunDirectory(path.absolute())  # workers have other working directories
         if not run.run_file.is_file():
             raise FileNotFoundError(f"{path} is no run directory: it holds no run.json")
         yield run

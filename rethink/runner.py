@@ -68,7 +68,6 @@ def start(
             "versions": versions(),
             "data": {name: _describe(data) for name, data in prepared.items()},
             "options": {key: _plain(value) for key, value in asdict(options).items()},
-            "resources": resources,
             "specs": [spec.to_dict() for spec in specs],
         }
     )
@@ -92,7 +91,7 @@ def resume(run: RunDirectory) -> RunDirectory:
         for name, data in prepared.items():
             check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
         _connect(options)
-        _execute(run, left, prepared, options, recorded["resources"])
+        _execute(run, left, prepared, options, _resources(options))
     return run
 
 
@@ -194,7 +193,9 @@ def _connect(options: RunOptions) -> None:
 
 def _resources(options: RunOptions) -> dict[str, float]:
     """CPU and GPU share of a trial. Raises SpecError for a share that no node of the cluster has."""
-    largest = {kind: max(node["Resources"].get(kind, 0.0) for node in ray.nodes()) for kind in ("CPU", "GPU")}
+    largest = {
+        kind: max(node["Resources"].get(kind, 0.0) for node in ray.nodes() if node["Alive"]) for kind in ("CPU", "GPU")
+    }
     shares = {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
     for kind, share in shares.items():
         if share > largest[kind.upper()]:
@@ -239,7 +240,7 @@ def _describe(data: PreparedData) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return str(value.absolute()) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _restored(key: str, value: Any) -> Any:

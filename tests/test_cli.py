@@ -103,6 +103,7 @@ def test_what_a_sweep_leaves_open_is_the_models_and_data_sets_own() -> None:
     spec = complete({"model": "inception_small", "dataset": "cifar10"})
     assert (spec.learning_rate, spec.image_size, spec.batch_norm) == (0.1, 28, True)
     assert complete({"model": "mlp_1x512", "learning_rate": 0.5}).learning_rate == 0.5
+    assert complete({"model": "mlp_1x512", "dataset": "image_folder", "image_size": 64}).image_size == 64
     with pytest.raises(SpecError, match="unknown variant"):
         SWEEP.specs("paper", {})
 

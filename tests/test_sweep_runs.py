@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import ray
 import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from analysis import frames
@@ -135,6 +136,29 @@ def test_a_trial_that_fails_is_said_so_and_kept(
     damaged.checkpoint(victim.spec_id).unlink()
     assert main(["resume", str(damaged.root)]) == 0, "a failed trial can be run again"
     assert recorded_rows(damaged, victim) == recorded_rows(run, victim)
+
+
+def test_relative_paths_mean_the_same_to_driver_and_workers(
+    local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune moves every worker to a folder of its trial; an own image folder, cache and run stay where they were."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 10, 12, 12), np.uint8)  # split, class, image
+    for split, name in enumerate(("train", "test")):
+        for label in (0, 1):
+            folder = Path("data", name, f"class{label}")
+            folder.mkdir(parents=True)
+            for number, image in enumerate(pixels[split, label]):
+                Image.fromarray(image).save(folder / f"{number}.png")
+    options = ["--dataset", "image_folder", "--data-dir", "data", "--cache-dir", "cache", "--image-size", "12"]
+    small = ["--smoke", "--train-samples", "20", "--max-epochs", "2", "--storage", "out", "--name", "run"]
+    assert main(["run", "label_corruption", *small, *options]) == 0
+    assert len(list(Path("cache").iterdir())) == 1
+    run = RunDirectory(Path("out/run"))
+    for path in [*run.rows.iterdir(), *run.checkpoint("x").parent.iterdir()]:
+        path.unlink()
+    assert main(["resume", "out/run"]) == 0
+    assert len(list(run.rows.iterdir())) == len(specs_of(run))
 
 
 def test_the_run_says_where_it_comes_from(run: RunDirectory) -> None:

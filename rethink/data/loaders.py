@@ -14,7 +14,7 @@ from rethink.data.operations import CroppedImages, StandardizedImages
 from rethink.ffcv_runtime import Loader, OrderOption, SafeEpochIterator, ToTensor, ToTorchImage
 from rethink.randomness import generator
 
-RINGS = 4  # sizes of batches whose memory is kept: training, evaluation, and the two parts of the check
+RINGS = 2  # sizes of batches whose memory is kept: training and evaluation
 
 
 class Batch(NamedTuple):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rethink.metrics import EpochRecord
+from rethink.spec import SpecError
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,13 @@ class RunDirectory:
         replace_file(self.run_file, json.dumps(run, indent=1).encode())
 
     def read_run(self) -> dict[str, Any]:
-        """What create wrote."""
-        run: dict[str, Any] = json.loads(self.run_file.read_bytes())
+        """What create wrote. Raises SpecError if the file is damaged."""
+        try:
+            run: dict[str, Any] = json.loads(self.run_file.read_bytes())
+        except ValueError as error:
+            raise SpecError(
+                f"{self.run_file} is damaged ({error}); put back a whole copy, the rows are in rows/"
+            ) from error
         return run
 
     def record_outcome(self, spec_id: str, stop_reason: str, epoch: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from rethink.metrics import EpochRecord
 from rethink.run_directory import RowWriter, RunDirectory, find_runs, replace_file, rows_of
+from rethink.spec import SpecError
 
 
 def record(epoch: int, loss: float = 1.0) -> EpochRecord:
@@ -106,6 +107,12 @@ def test_a_run_is_not_overwritten(run: RunDirectory) -> None:
     with pytest.raises(FileExistsError):
         run.create({"sweep": "other"})
     assert json.loads(run.run_file.read_text())["sweep"] == "s"
+
+
+def test_a_damaged_run_file_is_said_so(run: RunDirectory) -> None:
+    run.run_file.write_bytes(run.run_file.read_bytes()[:-5])
+    with pytest.raises(SpecError, match=r"run.json is damaged"):
+        run.read_run()
 
 
 def test_a_folder_that_is_no_run_is_refused_by_name(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from analysis.columns import SPEC
+from rethink.spec import SEEDS
 
 BASE = ("dataset", "train_samples", "model")
 LEVEL = "label_corruption"
-SEEDS = ("seed", "subset_seed", "corruption_seed")
 
 
 def line_columns(trials: pd.DataFrame) -> list[str]:

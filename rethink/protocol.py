@@ -9,7 +9,7 @@ from rethink.spec import SpecError, TrialSpec
 
 
 def complete(fields: Mapping[str, Any]) -> TrialSpec:
-    """The spec of the given fields; image size, learning rate and model options default to their entries' values.
+    """The spec of the given fields; what is open of image size, crop padding, learning rate and model options is filled.
 
     Raises SpecError for an unknown data set or model, or a value that does not fit.
     """
@@ -19,6 +19,8 @@ def complete(fields: Mapping[str, Any]) -> TrialSpec:
     entry = models.get(values["model"])
     if values.get("image_size") is None:
         values["image_size"] = _usual_image_size(values["dataset"])
+    if values.get("random_crop") and values.get("crop_padding") is None:
+        values["crop_padding"] = _usual_crop_padding(values["dataset"])
     values.setdefault("learning_rate", entry.learning_rate)
     return entry.complete(TrialSpec.from_dict(values))
 
@@ -28,3 +30,10 @@ def _usual_image_size(dataset: str) -> int:
     if size is None:
         raise SpecError(f"image_size is missing: data set {dataset!r} has no usual one (pixels a side, centre crop)")
     return size
+
+
+def _usual_crop_padding(dataset: str) -> int:
+    padding = sources.get(dataset).crop_padding
+    if padding is None:
+        raise SpecError(f"crop_padding is missing: data set {dataset!r} has no usual one (pixels a side; random_crop)")
+    return padding

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PRECISIONS = ("fp32", "bf16")
+PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
+SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
 MAX_SEED = 2**32 - 1
 
 
@@ -33,6 +35,7 @@ class TrialSpec:
     train_samples: int | None = _doc("size of the class-balanced training subset; none: all", default=None)
     subset_seed: int = _doc("seed that chooses the training subset", default=0)
     label_corruption: float = _doc("label corruption level p in [0, 1]", default=0.0)
+    pixel_corruption: str = _doc(f"what becomes of the pixels: {', '.join(PIXEL_CORRUPTIONS)}", default="none")
     corruption_seed: int = _doc("seed of the corruption draws", default=0)
     model: str = _doc("name of the model")
     depth: int | None = _doc("depth, for models that have the choice (wide_resnet)", default=None)
@@ -42,9 +45,16 @@ class TrialSpec:
     seed: int = _doc("seed of initialization, batch order, augmentation and dropout", default=0)
     batch_size: int = _doc("images per step", default=128)
     learning_rate: float = _doc("initial learning rate")
-    learning_rate_decay: float = _doc("factor on the learning rate after every 50,000 images", default=0.95)
+    learning_rate_decay: float = _doc(
+        "factor on the learning rate after every 50,000 images; 1: constant", default=0.95
+    )
     momentum: float = _doc("momentum of SGD", default=0.9)
     weight_decay: float = _doc("L2 coefficient of SGD; 0: off", default=0.0)
+    random_crop: bool = _doc("train on a random crop of each image instead of the centre crop", default=False)
+    crop_padding: int | None = _doc(
+        "black pixels added on every side before the random crop; none: no random crop", default=None
+    )
+    flip: bool = _doc("train on each image mirrored left to right with probability 1/2", default=False)
     precision: str = _doc("arithmetic of the forward pass: fp32 or bf16 (autocast)", default="fp32")
     max_epochs: int = _doc("right-censoring limit, epochs over the training subset", default=1000)
     epochs_after_fit: int = _doc("epochs to train on after interpolation", default=0)
@@ -59,11 +69,17 @@ class TrialSpec:
         for name in ("train_samples", "depth", "width"):
             value = getattr(self, name)
             _require(value is None or value >= 1, name, value, "a whole number from 1, or none")
-        for name in ("subset_seed", "corruption_seed", "seed"):
+        for name in SEEDS:
             _require(0 <= getattr(self, name) <= MAX_SEED, name, getattr(self, name), f"from 0 to {MAX_SEED}")
         for name in ("epochs_after_fit", "test_every"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "a whole number from 0")
         _require(0 <= self.label_corruption <= 1, "label_corruption", self.label_corruption, "in [0, 1]")
+        choices = " or ".join(PIXEL_CORRUPTIONS)
+        _require(self.pixel_corruption in PIXEL_CORRUPTIONS, "pixel_corruption", self.pixel_corruption, choices)
+        padding = self.crop_padding
+        _require(padding is None or padding >= 0, "crop_padding", padding, "a whole number from 0, or none")
+        fits_random_crop = (padding is not None) == self.random_crop
+        _require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
         _require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
         _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "above 0")
@@ -73,14 +89,21 @@ class TrialSpec:
 
     @property
     def spec_id(self) -> str:
-        """Twelve hexadecimal digits that stand for this spec: equal for equal specs, on every machine."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True)
+        """Twelve hexadecimal digits that stand for this spec: equal for equal specs, on every machine.
+
+        Fields at their defaults are left out: a field that a later version adds, off by default, changes no id. So a
+        default must never change.
+        """
+        values = self.to_dict()
+        decisive = {f.name: values[f.name] for f in dataclasses.fields(self) if values[f.name] != f.default}
+        canonical = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
     def name(self) -> str:
-        """Readable and unique, fit for a folder: model, level, seed and spec id."""
-        return f"{self.model[:60]}-p{self.label_corruption:g}-seed{self.seed}-{self.spec_id}"
+        """Readable and unique, fit for a folder: model, corruption, seed and spec id."""
+        pixels = "" if self.pixel_corruption == "none" else f"{self.pixel_corruption}-"
+        return f"{self.model[:60]}-{pixels}p{self.label_corruption:g}-seed{self.seed}-{self.spec_id}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, field by field."""

@@ -29,6 +29,9 @@ GOOD: dict[str, Any] = {"dataset": "d", "image_size": 28, "model": "m", "learnin
         ("dropout", 1.0),
         ("weight_decay", -1e-4),
         ("precision", "fp8"),
+        ("pixel_corruption", "blurred"),
+        ("crop_padding", 4),
+        ("flip", 1),
         ("batch_norm", 1),
         ("max_epochs", None),
         ("model", ""),
@@ -55,12 +58,22 @@ def test_equal_trials_have_one_id_however_their_numbers_are_written() -> None:
 
 
 def test_every_field_decides_the_id() -> None:
-    spec = TrialSpec(**GOOD, train_samples=100, depth=28, width=1, batch_norm=True, precision="fp32")
-    changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "batch_norm": False}
+    spec = TrialSpec(**GOOD, train_samples=100, depth=28, width=1, batch_norm=True, random_crop=True, crop_padding=4)
+    changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "pixel_corruption": "gaussian"}
+    changed |= {"batch_norm": False, "flip": True}
     ids = {spec.spec_id}
     for field in dataclasses.fields(TrialSpec):
         old = getattr(spec, field.name)
+        if field.name == "random_crop":
+            ids.add(dataclasses.replace(spec, random_crop=False, crop_padding=None).spec_id)
+            continue
         if field.name not in changed:
             changed[field.name] = old + 1 if isinstance(old, int) else old * 0.5 + 0.25
         ids.add(dataclasses.replace(spec, **{field.name: changed[field.name]}).spec_id)
     assert len(ids) == 1 + len(dataclasses.fields(TrialSpec))
+
+
+def test_a_field_that_was_not_known_yet_changes_no_id() -> None:
+    """Ids of 2026: a later version adds fields, off by default, and still finds the rows of old runs."""
+    assert TrialSpec(**GOOD).spec_id == "df1b0d385934"
+    assert TrialSpec(**GOOD, label_corruption=0.5, seed=2).spec_id == "dedb865404ba"

@@ -66,4 +66,4 @@ def _fingerprint(_data_dir: Path | None) -> str:
     return hashlib.sha256(repr(published).encode()).hexdigest()[:12]
 
 
-SOURCE = ImageSource("cifar10", open_cifar10, _fingerprint, image_size=28)
+SOURCE = ImageSource("cifar10", open_cifar10, _fingerprint, image_size=28, crop_padding=0)

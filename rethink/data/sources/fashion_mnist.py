@@ -77,4 +77,4 @@ def _fingerprint(_data_dir: Path | None) -> str:
     return hashlib.sha256("".join(file.md5 for file in FILES.values()).encode()).hexdigest()[:12]
 
 
-SOURCE = ImageSource("fashion_mnist", open_fashion_mnist, _fingerprint, image_size=28)
+SOURCE = ImageSource("fashion_mnist", open_fashion_mnist, _fingerprint, image_size=28, crop_padding=4)

@@ -109,4 +109,4 @@ def _fingerprint(data_dir: Path | None) -> str:
     return digest.hexdigest()[:12]
 
 
-SOURCE = ImageSource("image_folder", open_image_folder, _fingerprint, image_size=None)
+SOURCE = ImageSource("image_folder", open_image_folder, _fingerprint)

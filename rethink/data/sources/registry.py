@@ -15,13 +15,15 @@ class ImageSource:
 
     `open(data_dir)` delivers it; None: the source's own place, or DataError. `fingerprint(data_dir)` is cheap and
     differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
-    that the network usually sees; None: the user must say.
+    that the network usually sees, `crop_padding` the padding before a random crop (0: the images are larger than
+    `image_size`); None: the user must say.
     """
 
     name: str
     open: Callable[[Path | None], ImageData]
     fingerprint: Callable[[Path | None], str]
-    image_size: int | None
+    image_size: int | None = None
+    crop_padding: int | None = None
 
 
 _sources: dict[str, ImageSource] = {}

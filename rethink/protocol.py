@@ -9,7 +9,7 @@ from rethink.spec import SpecError, TrialSpec
 
 
 def complete(fields: Mapping[str, Any]) -> TrialSpec:
-    """The spec of the given fields; what is open of image size, crop padding, learning rate and model options is filled.
+    """The spec of the given fields, with image size, crop padding, learning rate and model options filled if open.
 
     Raises SpecError for an unknown data set or model, or a value that does not fit.
     """

@@ -1,6 +1,7 @@
 """Named random streams: each is a pure function of its seed and keys, and no two share a draw."""
 
 import numpy as np
+import numpy.typing as npt
 
 # Appending is safe; renumbering changes every result.
 STREAMS = {
@@ -27,3 +28,9 @@ def generator(stream: str, seed: int, *keys: int) -> np.random.Generator:
 def key64(stream: str, seed: int, *keys: int) -> int:
     """One uint64 of the named stream: a key for counter-based hashing, or a seed for torch."""
     return int(seed_sequence(stream, seed, *keys).generate_state(1, np.uint64)[0])
+
+
+def raw_draws(count: int, stream: str, seed: int, *keys: int) -> npt.NDArray[np.uint64]:
+    """(count,) uint64 of the named stream. NumPy promises these to stay the same in every version."""
+    draws: npt.NDArray[np.uint64] = generator(stream, seed, *keys).bit_generator.random_raw(count)
+    return draws

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rethink import models
+from rethink.data.augmentation import Augmentation
 from rethink.data.loaders import epoch_order
 from rethink.data.trial_data import TrialData
 from rethink.evaluation import Evaluator, Interpolation, Scores
@@ -89,7 +90,9 @@ class Training:
         seen = (epoch - 1) * len(order)
         losses, wrong = [], []  # by sample, in the epoch's order
         self.model.train()
-        for images, labels, _ in self._data.train.batches(order, self.spec.batch_size, self._device):
+        for images, labels, _ in self._data.train.batches(
+            order, self.spec.batch_size, self._device, self._augmentation(epoch)
+        ):
             self._set_learning_rate(seen)
             with autocast:
                 logits = self.model(images)
@@ -101,6 +104,12 @@ class Training:
             losses.append(loss.detach())
             wrong.append(logits.detach().argmax(1) != labels)
         return _RunningPass(order, torch.cat(losses).cpu().double().numpy(), torch.cat(wrong).cpu().numpy())
+
+    def _augmentation(self, epoch: int) -> Augmentation | None:
+        spec = self.spec
+        if not (spec.random_crop or spec.flip):
+            return None
+        return Augmentation(spec.crop_padding, spec.flip, spec.seed, epoch)
 
     def _set_learning_rate(self, images_seen: int) -> None:
         decay = self.spec.learning_rate_decay ** (images_seen // PAPER_EPOCH)

@@ -1,12 +1,14 @@
 """Corruption as FFCV operations by sample index: one beton serves every level and every seed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rethink.ffcv_runtime import IntDecoder, kernel
+from rethink.corruption.pixels import PixelCorruption
+from rethink.ffcv_runtime import AllocationQuery, IntDecoder, Operation, State, kernel
 
 
 @kernel
@@ -29,3 +31,26 @@ class LabelLookup(IntDecoder):
             return out
 
         return look_up
+
+
+class CorruptedPixels(Operation):
+    """Image stage: the corruption of the whole stored image, uint8 (n, H, W, 3) -> the corruption's dtype."""
+
+    def __init__(self, corruption: PixelCorruption) -> None:
+        super().__init__()
+        self.corruption = corruption
+
+    def declare_state_and_memory(self, previous_state: State) -> tuple[State, AllocationQuery | None]:
+        dtype = self.corruption.dtype
+        memory = None if self.corruption.kind == "none" else AllocationQuery(previous_state.shape, dtype)
+        return replace(previous_state, dtype=dtype), memory
+
+    def generate_code(self) -> Callable[..., Any]:
+        def corrupt(images: Any, out: Any, indices: Any) -> Any:
+            if self.corruption.kind == "none":
+                return images
+            self.corruption.apply(images, indices, out[: len(images)])
+            return out[: len(images)]
+
+        corrupt.with_indices = True  # type: ignore[attr-defined]
+        return corrupt

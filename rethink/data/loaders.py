@@ -1,4 +1,4 @@
-"""BetonStream: batches of a beton in any order, with any labels, from one FFCV loader that is never rebuilt."""
+"""BetonStream: batches of a beton in any order, with any corruption, from one FFCV loader that is never rebuilt."""
 
 import functools
 from collections.abc import Iterator
@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rethink.corruption.operations import LabelLookup
+from rethink.corruption.operations import CorruptedPixels, LabelLookup
+from rethink.corruption.pixels import PixelCorruption, pixel_corruption
+from rethink.data.augmentation import Augmentation
 from rethink.data.beton import Beton, verify
-from rethink.data.operations import CroppedImages, StandardizedImages
+from rethink.data.operations import CroppedImages, StandardizedImages, StoredImages
 from rethink.ffcv_runtime import Loader, OrderOption, SafeEpochIterator, ToTensor, ToTorchImage
 from rethink.randomness import generator
 
@@ -26,7 +28,7 @@ class Batch(NamedTuple):
 
 
 class BetonStream:
-    """Reads one beton for many trials; crop and label table may change between passes. One pass at a time.
+    """Reads one beton for many trials; crop, labels and pixel corruption may change between passes. One pass at a time.
 
     FFCV leaks with every loader built, so a process keeps one stream per beton. `read_ahead` prepares batches in a
     thread while the last one is used: for a GPU; on a CPU the thread would only take the training's own core. Raises
@@ -37,7 +39,9 @@ class BetonStream:
         verify(beton)
         self.beton = beton
         self._read_ahead = read_ahead
-        self._images = CroppedImages(beton.height, beton.width)
+        size = (beton.height, beton.width)
+        self._pixels = CorruptedPixels(pixel_corruption("none", 0, "train", size, beton.mean, beton.std))
+        self._crops, self._standardized = CroppedImages(min(size)), StandardizedImages()
         self._labels = LabelLookup(np.zeros(0, np.int64))
         self._loader = Loader(
             str(beton.path),
@@ -46,7 +50,14 @@ class BetonStream:
             order=OrderOption.SEQUENTIAL,
             drop_last=False,
             pipelines={
-                "image": [self._images, StandardizedImages(), ToTensor(), ToTorchImage(channels_last=True)],
+                "image": [
+                    StoredImages(*size),
+                    self._pixels,
+                    self._crops,
+                    self._standardized,
+                    ToTensor(),
+                    ToTorchImage(channels_last=True),
+                ],
                 "label": [self._labels, ToTensor()],
             },
         )
@@ -57,30 +68,41 @@ class BetonStream:
         self.true_labels: npt.NDArray[np.int64] = np.ascontiguousarray(self._loader.reader.metadata["f1"])
         self._labels.table = self.true_labels
 
-    def configure(self, crop: int, labels: npt.NDArray[np.int64]) -> None:
-        """Set the side of the centre crop (pixels) and the label of every sample (N,) for the passes to come."""
+    def configure(self, crop: int, labels: npt.NDArray[np.int64], pixels: PixelCorruption) -> None:
+        """Set the side of the crop (pixels), the label of every sample (N,) and the pixel corruption for all passes."""
         if not 1 <= crop <= min(self.beton.height, self.beton.width):
             raise ValueError(f"a crop of {crop} does not fit images of {self.beton.height} x {self.beton.width}")
         if labels.shape != self.true_labels.shape:
             raise ValueError(f"{labels.shape[0]} labels for {self.true_labels.shape[0]} samples")
-        if crop != self._images.crop:
+        if (crop, pixels.kind) != (self._crops.crop, self._pixels.corruption.kind):
             self._rings.cache_clear()
-        self._images.crop = crop
+        self._crops.crop = crop
+        self._pixels.corruption = pixels
+        self._standardized.unit = pixels.unit
         self._labels.table = np.ascontiguousarray(labels, np.int64)
 
-    def batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
-        """The samples of `order`, in that order, none lost; the last batch may be smaller.
+    def batches(
+        self,
+        order: npt.NDArray[np.int64],
+        batch_size: int,
+        device: torch.device,
+        augmentation: Augmentation | None = None,
+    ) -> Iterator[Batch]:
+        """The samples of `order`, in that order, none lost, unaugmented unless asked; the last batch may be smaller.
 
         Raises IndexError at once for an index outside the data set, RuntimeError if another pass is under way, and
         PipelineError when a stage fails. Closing or dropping the iterator ends the pass and FFCV's thread.
         """
         _check_order(order, len(self.true_labels))
-        return self._batches(order, batch_size, device)
+        return self._batches(order, batch_size, device, augmentation)
 
-    def _batches(self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device) -> Iterator[Batch]:
+    def _batches(
+        self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device, augmentation: Augmentation | None
+    ) -> Iterator[Batch]:
         if self._in_pass:
             raise RuntimeError(f"two passes over {self.beton.path} at once would share their memory")
         self._loader.batch_size = batch_size
+        self._crops.augmentation = augmentation
         iterator = SafeEpochIterator(self._loader, order, in_background=self._read_ahead)
         self._in_pass = True
         try:

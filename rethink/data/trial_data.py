@@ -1,4 +1,4 @@
-"""TrialData: what one trial reads: the streams of its data set, its training subset and its corrupted labels."""
+"""TrialData: what one trial reads: the streams of its data set as corrupted, and its training subset."""
 
 import socket
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rethink.corruption.labels import LabelTable, corrupt_labels
+from rethink.corruption.pixels import PixelCorruption, pixel_corruption
 from rethink.data.beton import Beton, PreparedData
 from rethink.data.loaders import BetonStream
 from rethink.data.subset import balanced_subset
@@ -38,8 +39,8 @@ class StreamPool:
         check_fits(spec, prepared)
         train, test = self._stream(prepared.train), self._stream(prepared.test)
         labels = corrupt_labels(train.true_labels, prepared.classes, spec.label_corruption, spec.corruption_seed)
-        train.configure(spec.image_size, labels.given)
-        test.configure(spec.image_size, test.true_labels)
+        train.configure(spec.image_size, labels.given, corrupted_pixels(spec, prepared, "train"))
+        test.configure(spec.image_size, test.true_labels, corrupted_pixels(spec, prepared, "test"))
         subset = balanced_subset(labels.true, spec.train_samples, spec.subset_seed)
         return TrialData(train, test, subset, labels, (3, spec.image_size, spec.image_size), prepared.classes)
 
@@ -47,6 +48,13 @@ class StreamPool:
         if beton not in self._streams:
             self._streams[beton] = BetonStream(beton, self._read_ahead)
         return self._streams[beton]
+
+
+def corrupted_pixels(spec: TrialSpec, prepared: PreparedData, split: str) -> PixelCorruption:
+    """What a trial's pixel corruption does to the "train" or "test" images of its data set."""
+    train = prepared.train
+    size = (train.height, train.width)
+    return pixel_corruption(spec.pixel_corruption, spec.corruption_seed, split, size, train.mean, train.std)
 
 
 def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> None:
@@ -57,11 +65,16 @@ def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> 
 
 
 def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:
-    """Raise SpecError, naming both numbers, if the data set is too small for the spec."""
+    """Raise SpecError, naming both numbers, if the data set is too small for the spec, or leaves a crop no choice."""
     stored = min(prepared.train.height, prepared.train.width)
     if spec.image_size > stored:
         raise SpecError(f"image_size = {spec.image_size} is not allowed: {spec.dataset} has images of {stored} pixels")
     if spec.train_samples is not None and spec.train_samples > prepared.train.samples:
         raise SpecError(
             f"train_samples = {spec.train_samples} is not allowed: {spec.dataset} has {prepared.train.samples}"
+        )
+    if spec.crop_padding is not None and stored + 2 * spec.crop_padding == spec.image_size:
+        raise SpecError(
+            f"crop_padding = {spec.crop_padding} is not allowed: images of {stored} pixels are the crop itself, so it "
+            "would never move; pad by 1 or more, or choose a smaller image_size"
         )

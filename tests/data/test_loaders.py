@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from rethink.corruption.labels import corrupt_labels
+from rethink.corruption.pixels import pixel_corruption
 from rethink.data.beton import DataError, PreparedData, prepare
 from rethink.data.loaders import BetonStream, epoch_order
 from rethink.data.stored import stored_images
@@ -23,6 +24,7 @@ from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
 
 CPU = torch.device("cpu")
+UNCORRUPTED = pixel_corruption("none", 0, "train", (28, 28), (0.0,) * 3, (1.0,) * 3)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["reads here", "reads ahead"])
@@ -32,7 +34,7 @@ def stream(prepared: PreparedData, request: pytest.FixtureRequest) -> BetonStrea
 
 @pytest.fixture(autouse=True)
 def configured(stream: BetonStream) -> Iterator[None]:
-    stream.configure(28, corrupt_labels(stream.true_labels, 10, 0.5, 0).given)
+    stream.configure(28, corrupt_labels(stream.true_labels, 10, 0.5, 0).given, UNCORRUPTED)
     before = threading.active_count()
     yield
     assert threading.active_count() == before, "a loader thread was left behind"
@@ -109,7 +111,7 @@ def test_the_epoch_order_is_a_permutation_that_seed_and_epoch_decide() -> None:
 
 
 def test_a_centre_crop_is_the_centre(stream: BetonStream, prepared: PreparedData) -> None:
-    stream.configure(20, stream.true_labels)
+    stream.configure(20, stream.true_labels, UNCORRUPTED)
     (batch,) = stream.batches(np.arange(4), 4, CPU)
     centre = stored_images(prepared.train, np.arange(4))[:, 4:24, 4:24].astype(float)
     for image, pixels in zip(batch.images.numpy(), centre, strict=True):

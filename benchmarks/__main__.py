@@ -13,7 +13,7 @@ from benchmarks.machine import describe
 from benchmarks.report import to_markdown
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("epoch_overhead", "exact_check", "slots_busy", "actor_start", "common_recipe")
+BENCHMARKS = ("epoch_overhead", "pixel_corruption", "exact_check", "slots_busy", "actor_start", "common_recipe")
 
 
 def main() -> int:

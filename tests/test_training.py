@@ -16,6 +16,7 @@ MakeTraining = Callable[..., Training]
 # Every model once, small enough to be quick: (fields of the spec).
 MODELS: list[dict[str, Any]] = [
     {"model": "mlp_1x512", "dropout": 0.5},
+    {"model": "mlp_3x512", "random_crop": True, "flip": True, "weight_decay": 5e-4, "pixel_corruption": "gaussian"},
     {"model": "alexnet_small", "train_samples": 60, "dropout": 0.3, "batch_size": 32},
     {"model": "inception_small", "train_samples": 30, "batch_size": 16, "image_size": 14},
     {"model": "wide_resnet", "depth": 10, "train_samples": 30, "batch_size": 16, "precision": "bf16"},
@@ -48,6 +49,32 @@ def test_a_restored_trial_goes_on_bit_for_bit(
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert train(resumed, 5) == expected[2:]
     assert weights(resumed) == weights(undisturbed)
+
+
+def test_augmentation_reaches_the_steps_and_never_a_check_or_a_test(make_training: MakeTraining) -> None:
+    """With a step too small to move a weight, plain and augmented training score the same network."""
+    still = {"learning_rate": 1e-30, "max_epochs": 1}
+    plain, augmented = (make_training(**still, **on) for on in ({}, {"random_crop": True, "flip": True}))
+    (one,), (other,) = train(plain, 1), train(augmented, 1)
+    assert one["train_loss"] != other["train_loss"]
+    assert one["exact_train_accuracy"] == other["exact_train_accuracy"]
+    assert (one["test_loss"], one["test_accuracy"]) == (other["test_loss"], other["test_accuracy"])
+
+
+def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTraining) -> None:
+    training = make_training(random_crop=True, flip=True, label_corruption=0.0, train_samples=50, max_epochs=1000)
+    last = next(record for record in training.epochs() if record.fitted)
+    data = training._data
+    pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
+    with torch.no_grad():
+        predicted = copy.deepcopy(training.model).eval()(pixels).argmax(1).numpy()
+    assert (predicted == data.labels.given[data.subset]).all()
+    assert last.exact_train_accuracy == 1.0
+
+
+@pytest.mark.parametrize("toggle", [{"flip": True}, {"random_crop": True}, {"weight_decay": 5e-4}, {"dropout": 0.5}])
+def test_every_regularizer_changes_training(make_training: MakeTraining, toggle: dict[str, Any]) -> None:
+    assert train(make_training(**toggle), 2) != train(make_training(), 2)
 
 
 def test_another_seed_gives_another_trial(make_training: MakeTraining) -> None:

@@ -22,6 +22,7 @@ from rethink.data.stored import stored_images
 from rethink.data.trial_data import StreamPool
 from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
+from tests.plain_pixels import expected_noise, expected_random_pixels, image_state
 
 CPU = torch.device("cpu")
 UNCORRUPTED = pixel_corruption("none", 0, "train", (28, 28), (0.0,) * 3, (1.0,) * 3)
@@ -58,10 +59,52 @@ def test_images_and_labels_equal_an_independent_computation(stream: BetonStream,
     order = epoch_order(np.arange(5000), 0, 1)
     images, labels = everything(stream, order, 128)
     pixels = stored_images(prepared.train, np.arange(5000)).astype(np.float64)
-    mean, std = pixels.mean((1, 2, 3), keepdims=True), pixels.std((1, 2, 3), keepdims=True)
-    expected = (pixels - mean) / np.maximum(std, 1 / np.sqrt(28 * 28 * 3))
-    np.testing.assert_allclose(images, expected.transpose(0, 3, 1, 2), rtol=0, atol=2e-6)
+    np.testing.assert_allclose(images, standardized(pixels), rtol=0, atol=2e-6)
     assert np.array_equal(labels, corrupt_labels(stream.true_labels, 10, 0.5, 0).given)
+
+
+def standardized(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(n, H, W, 3) grey levels -> (n, 3, H, W), by NumPy."""
+    mean, std = pixels.mean((1, 2, 3), keepdims=True), pixels.std((1, 2, 3), keepdims=True)
+    return ((pixels - mean) / np.maximum(std, 1 / np.sqrt(pixels[0].size))).transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("kind", ["shuffled_pixels", "random_pixels", "gaussian"])
+def test_the_network_is_given_the_corrupted_pixels(
+    streams: StreamPool, prepared: PreparedData, make_spec: "type[TrialSpec]", kind: str, split: str
+) -> None:
+    """As a trial opens its data: each batch against the corruption in plain Python, standardized by NumPy."""
+    data = streams.open(make_spec(pixel_corruption=kind, corruption_seed=3), prepared)
+    opened, beton = (data.train, prepared.train) if split == "train" else (data.test, prepared.test)
+    order = np.random.default_rng(0).permutation(beton.samples)[:200]
+    images = stored_images(beton, order)
+    if kind == "shuffled_pixels":
+        permutation = pixel_corruption(kind, 3, "train", (28, 28), beton.mean, beton.std).table
+        expected = images.reshape(200, 784, 3)[:, permutation].reshape(images.shape).astype(float)
+    else:
+        split_key = {"train": 2, "test": 3}[split]
+        states = [image_state(3, split_key, index) for index in order]
+        if kind == "random_pixels":
+            expected = np.stack([expected_random_pixels(*pair) for pair in zip(images, states, strict=True)]).astype(
+                float
+            )
+        else:
+            train = prepared.train
+            expected = np.stack([expected_noise((28, 28, 3), s, train.mean, train.std) for s in states])
+    given = torch.cat([batch.images.clone() for batch in opened.batches(order, 64, CPU)]).numpy()
+    np.testing.assert_allclose(given, standardized(expected), rtol=0, atol=1e-3 if kind == "gaussian" else 2e-6)
+
+
+@pytest.mark.parametrize("kind", ["shuffled_pixels", "random_pixels", "gaussian"])
+@pytest.mark.parametrize("batch_size", [1, 512, 7919])
+def test_corrupted_bytes_do_not_depend_on_batch_size_or_order(stream: BetonStream, kind: str, batch_size: int) -> None:
+    indices = np.arange(700)
+    stream.configure(28, stream.true_labels, pixel_corruption(kind, 0, "train", (28, 28), (73.0,) * 3, (90.0,) * 3))
+    expected, _ = everything(stream, indices, 128)
+    for order in (indices[::-1].copy(), epoch_order(indices, 5, 3)):
+        images, _ = everything(stream, order, batch_size)
+        assert np.array_equal(images.view(np.uint32), expected.view(np.uint32))
 
 
 @pytest.mark.parametrize("batch_size", [1, 100, 512, 7919])
@@ -78,12 +121,18 @@ def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: Pre
     code = (
         "import sys, hashlib, numpy as np, torch\n"
         "from pathlib import Path\n"
+        "from rethink.corruption.pixels import pixel_corruption\n"
+        "from rethink.data.augmentation import Augmentation\n"
         "from rethink.data.beton import prepare\n"
         "from rethink.data.loaders import BetonStream\n"
+        "from rethink.spec import PIXEL_CORRUPTIONS\n"
         "stream = BetonStream(prepare('fashion_mnist_mini', None, Path(sys.argv[1])).train, read_ahead=True)\n"
         "digest = hashlib.sha256()\n"
-        "for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu')):\n"
-        "    digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
+        "for kind in PIXEL_CORRUPTIONS:\n"
+        "    pixels = pixel_corruption(kind, 0, 'train', (28, 28), stream.beton.mean, stream.beton.std)\n"
+        "    stream.configure(28, stream.true_labels, pixels)\n"
+        "    for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu'), Augmentation(4, True, 0, 1)):\n"
+        "        digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
         "print(digest.hexdigest())\n"
     )
     cache = str(prepared.train.path.parents[1])

@@ -1,0 +1,90 @@
+"""Augmentation: every view by (seed, epoch, index) alone, all places equally likely, and what NumPy would cut out."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from rethink.corruption.pixels import pixel_corruption
+from rethink.data.augmentation import Augmentation
+from rethink.data.beton import PreparedData
+from rethink.data.loaders import BetonStream
+from rethink.data.stored import stored_images
+
+CPU = torch.device("cpu")
+INDICES = np.random.default_rng(0).permutation(5000)[:300]
+
+
+def augmentation(padding: int | None = 4, flip: bool = True, seed: int = 0, epoch: int = 1) -> Augmentation:
+    return Augmentation(padding, flip, seed, epoch)
+
+
+@pytest.fixture(scope="module")
+def stream(prepared: PreparedData) -> BetonStream:
+    return BetonStream(prepared.train, read_ahead=False)
+
+
+def by_numpy(images: np.ndarray, views: np.ndarray, crop: int) -> np.ndarray:  # type: ignore[type-arg]
+    """Pad with zeros, slice, mirror, standardize: (n, H, W, 3) uint8 -> (n, 3, crop, crop)."""
+    pad, cut = 28, []
+    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    for image, (top, left, mirrored) in zip(padded, views, strict=True):
+        view = image[pad + top : pad + top + crop, pad + left : pad + left + crop].astype(np.float64)
+        cut.append(view[:, ::-1] if mirrored else view)
+    pixels = np.stack(cut)
+    mean, std = pixels.mean((1, 2, 3), keepdims=True), pixels.std((1, 2, 3), keepdims=True)
+    standardized: np.ndarray = (pixels - mean) / np.maximum(std, 1 / np.sqrt(crop * crop * 3))  # type: ignore[type-arg]
+    return standardized.transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("padding", "flip", "crop"), [(4, True, 28), (4, False, 28), (0, True, 20), (None, True, 28), (12, True, 5)]
+)
+def test_the_network_is_given_the_views_that_numpy_cuts_out(
+    stream: BetonStream, prepared: PreparedData, padding: int | None, flip: bool, crop: int
+) -> None:
+    stream.configure(crop, stream.true_labels, pixel_corruption("none", 0, "train", (28, 28), (0.0,), (1.0,)))
+    drawn = augmentation(padding, flip)
+    views = drawn.views(INDICES, (28, 28), crop)
+    given = torch.cat([b.images.clone() for b in stream.batches(INDICES, 64, CPU, drawn)]).numpy()
+    expected = by_numpy(stored_images(prepared.train, INDICES), views, crop)
+    np.testing.assert_allclose(given, expected, rtol=0, atol=2e-6)
+
+
+def test_the_next_pass_is_unaugmented_unless_it_asks(stream: BetonStream) -> None:
+    stream.configure(28, stream.true_labels, pixel_corruption("none", 0, "train", (28, 28), (0.0,), (1.0,)))
+    plain = next(stream.batches(INDICES, 300, CPU)).images.clone()
+    augmented = next(stream.batches(INDICES, 300, CPU, augmentation())).images.clone()
+    assert not torch.equal(plain, augmented)
+    assert torch.equal(next(stream.batches(INDICES, 300, CPU)).images, plain)
+
+
+@pytest.mark.parametrize("batch_size", [1, 100, 7919])
+def test_bytes_do_not_depend_on_batch_size_or_order(stream: BetonStream, batch_size: int) -> None:
+    stream.configure(28, stream.true_labels, pixel_corruption("random_pixels", 0, "train", (28, 28), (0.0,), (1.0,)))
+    expected = torch.cat([b.images.clone() for b in stream.batches(INDICES, 128, CPU, augmentation())])
+    order = np.random.default_rng(1).permutation(300)
+    given = torch.cat([b.images.clone() for b in stream.batches(INDICES[order], batch_size, CPU, augmentation())])
+    assert torch.equal(given, expected[order])
+
+
+def test_every_place_of_the_crop_and_both_directions_are_as_likely() -> None:
+    views = augmentation().views(np.arange(81_000), (28, 28), 28)
+    assert views[:, :2].min() == -4
+    assert views[:, :2].max() == 4
+    places = np.bincount((views[:, 0] + 4) * 9 + views[:, 1] + 4, minlength=81)
+    assert stats.chisquare(places).pvalue > 1e-4
+    assert stats.binomtest(int(views[:, 2].sum()), 81_000).pvalue > 1e-4
+    assert abs(np.corrcoef(views.T) - np.eye(3)).max() < 5 / np.sqrt(81_000)
+
+
+def test_another_epoch_or_seed_is_another_draw_and_the_same_is_the_same() -> None:
+    first = augmentation().views(INDICES, (28, 28), 28)
+    assert np.array_equal(first, augmentation().views(INDICES, (28, 28), 28))
+    for other in (augmentation(epoch=2), augmentation(seed=1)):
+        assert (first == other.views(INDICES, (28, 28), 28)).all(1).mean() < 0.05
+
+
+def test_what_is_off_stays_in_the_centre() -> None:
+    assert (augmentation(padding=None).views(INDICES, (32, 30), 28)[:, :2] == (2, 1)).all()
+    assert (augmentation(flip=False).views(INDICES, (32, 32), 28)[:, 2] == 0).all()

@@ -48,6 +48,7 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
 
 def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
     parser = OneLineParser(prog=f"rethink run {sweep.name}", description=sweep.about)
+    parser.set_defaults(variant="default")
     variants = parser.add_mutually_exclusive_group()
     for name in sweep.variants:
         if name != "default":
@@ -62,9 +63,8 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
 
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
-    variant = arguments.variant or "default"
-    specs = sweep.specs(variant, spec_overrides(arguments))
-    run = start(sweep, variant, specs, arguments.storage, arguments.name, run_options(arguments))
+    specs = sweep.specs(arguments.variant, spec_overrides(arguments))
+    run = start(sweep, arguments.variant, specs, arguments.storage, arguments.name, run_options(arguments))
     return 0 if show_results([run]) else 1
 
 

@@ -1,21 +1,28 @@
 """What the user sees while a sweep runs: a live table by cell in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from rethink.spec import TrialSpec
+from rethink.spec import SEEDS, TrialSpec
+
+_MEASURED = ("done", "epochs", "train accuracy", "left", "ended by")  # columns after those that name the cell
+_SPELLED = {"label_corruption": "level p"}
+_SWITCHES = {None: "-", True: "on", False: "off"}
 
 
 @dataclass
 class _TrialState:
     spec: TrialSpec
     cost: float  # expected, in any unit
+    alike: tuple[Hashable, ...]  # the groups whose ended trials tell how long this one takes, the best first
     epoch: int = 0
     train_accuracy: float | None = None
     seconds: float = 0.0  # training time so far, all attempts
@@ -26,13 +33,18 @@ class _TrialState:
 class _Cell:
     """The trials that differ in their seeds alone."""
 
-    model: str
-    level: float
     trials: list[_TrialState] = field(default_factory=list)
+    ended_last: int = 0  # number, in the run, of the trial of this cell that ended last
 
     @property
     def done(self) -> list[_TrialState]:
         return [trial for trial in self.trials if trial.outcome]
+
+    @property
+    def state(self) -> str:
+        if any(trial.epoch and not trial.outcome for trial in self.trials):
+            return "running"
+        return "done" if len(self.done) == len(self.trials) else "waiting"
 
     @property
     def epochs(self) -> str:
@@ -48,22 +60,25 @@ class _Cell:
 
     @property
     def outcomes(self) -> str:
-        names = [trial.outcome for trial in self.done if trial.outcome]
-        return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+        counts = Counter(trial.outcome for trial in self.done)
+        return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 
 class Progress:
-    """Keeps the state of every trial and shows it by cell (model and level). Use as a context manager.
+    """Keeps the state of every trial and shows it by cell, named by the fields that tell cells apart.
 
     `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left.
+    Use as a context manager.
     """
 
     def __init__(self, costs: Mapping[TrialSpec, float], slots: int, console: Console) -> None:
-        self._trials = {spec.spec_id: _TrialState(spec, cost) for spec, cost in costs.items()}
-        self._cells: dict[tuple[str, float], _Cell] = {}
-        for trial in self._trials.values():
-            cell = (trial.spec.model, trial.spec.label_corruption)
-            self._cells.setdefault(cell, _Cell(*cell)).trials.append(trial)
+        self._trials: dict[str, _TrialState] = {}
+        self._cells: dict[Hashable, _Cell] = {}
+        for spec, cost in costs.items():
+            cell = spec.but(SEEDS)
+            self._trials[spec.spec_id] = _TrialState(spec, cost, alike=(cell, spec.model, None))
+            self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
+        self._names = _telling_apart(costs)
         self._slots = slots
         self._console = console
         self._started = time.monotonic()
@@ -89,51 +104,109 @@ class Progress:
         """Take a trial's end; without a terminal, say it in a line."""
         trial = self._trials[spec.spec_id]
         trial.outcome = outcome
+        self._cells[spec.but(SEEDS)].ended_last = self._done
         if not self._console.is_terminal:
+            name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])
             accuracy = "-" if trial.train_accuracy is None else f"{trial.train_accuracy:.1%}"
             self._console.print(
-                f"[{self._done}/{len(self._trials)}] {spec.model} p={spec.label_corruption:g} seed={spec.seed}: "
-                f"{outcome} after {trial.epoch} epochs, train accuracy {accuracy}, {trial.seconds:.0f} s; "
-                f"left about {self.time_left()}",
+                f"[{self._done}/{len(self._trials)}] {name}: {outcome} after {trial.epoch} epochs, "
+                f"train accuracy {accuracy}, {trial.seconds:.0f} s; left about {self.time_left()}",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 
     def table(self) -> Table:
-        """The state of every cell."""
-        elapsed = _minutes(time.monotonic() - self._started)
-        title = f"{self._done} of {len(self._trials)} trials done, {elapsed} so far, about {self.time_left()} left"
-        table = Table(title=title, title_justify="left")
-        for name in ("model", "level p", "seeds done", "epochs", "train accuracy", "left", "ended by"):
-            table.add_column(name, justify="left" if name in ("model", "ended by") else "right")
-        for cell in self._cells.values():
-            left = _minutes(sum(map(self._expected_left, cell.trials))) if self._done else "?"
-            seeds = f"{len(cell.done)}/{len(cell.trials)}"
-            level = f"{cell.level:g}"
-            row = (cell.model, level, seeds, cell.epochs, cell.train_accuracy, left, cell.outcomes)
-            table.add_row(*row)
+        """The cells: all of them, or those that fit the console's height, running ones first, and a count of the rest.
+
+        A cell is one line, cut where the console is narrow.
+        """
+        shown = self._most_telling(self._console.height)
+        table = self._table(shown)
+        lines = len(self._console.render_lines(table))
+        if lines > self._console.height or len(shown) < len(self._cells):
+            room = len(shown) - (lines - self._console.height) - 1  # a line says what is left out
+            table = self._table(self._most_telling(max(room, 0)))
         return table
 
     def time_left(self) -> str:
         """Expected time to the end of the sweep, from the trials that ended; ? before the first."""
-        if not self._done:
-            return "?"
-        return _minutes(sum(self._expected_left(trial) for trial in self._trials.values()) / self._slots)
+        return _minutes(sum(self._seconds_left().values()) / self._slots) if self._done else "?"
 
     @property
     def _done(self) -> int:
         return sum(trial.outcome is not None for trial in self._trials.values())
 
-    def _expected_left(self, trial: _TrialState) -> float:
-        """Seconds, judged by the trials that ended: of the same cell, else of the same model, else by all of them."""
-        if trial.outcome:
-            return 0.0
-        ended = [t for t in self._trials.values() if t.outcome]
-        model = [t for t in ended if t.spec.model == trial.spec.model]
-        cell = [t for t in model if t.spec.label_corruption == trial.spec.label_corruption]
-        alike = cell or model or ended
-        expected = trial.cost * sum(t.seconds for t in alike) / sum(t.cost for t in alike)
-        return max(expected - trial.seconds, 0.1 * expected)  # one that outlasts the others may be near its end
+    def _most_telling(self, number: int) -> list[_Cell]:
+        """At most so many cells, in the table's order: those that run, then the last that ended, then the next."""
+        rank = {"running": 0, "done": 1, "waiting": 2}
+        ranked = sorted(self._cells.values(), key=lambda cell: (rank[cell.state], -cell.ended_last))
+        chosen = {id(cell) for cell in ranked[:number]}
+        return [cell for cell in self._cells.values() if id(cell) in chosen]
+
+    def _table(self, cells: list[_Cell]) -> Table:
+        elapsed = _minutes(time.monotonic() - self._started)
+        title = f"{self._done} of {len(self._trials)} trials done, {elapsed} so far, about {self.time_left()} left"
+        table = Table(title=_line(title), title_justify="left", caption_justify="left")
+        named_by = [name for name in self._names if name not in SEEDS]
+        for name in (*map(_label, named_by), *_MEASURED):
+            justify: JustifyMethod = "left" if name in ("model", "ended by") else "right"
+            table.add_column(name, justify=justify, no_wrap=name == "model")  # in a narrow console it is cut last
+        left = self._seconds_left() if self._done else {}
+        for cell in cells:
+            values = [_shown(getattr(cell.trials[0].spec, name)) for name in named_by]
+            seeds = f"{len(cell.done)}/{len(cell.trials)}"
+            time_left = _minutes(sum(left[trial.spec.spec_id] for trial in cell.trials)) if left else "?"
+            row = (*values, seeds, cell.epochs, cell.train_accuracy, time_left, cell.outcomes)
+            table.add_row(*map(_line, row))
+        if len(cells) < len(self._cells):
+            states = Counter(cell.state for cell in self._cells.values()) - Counter(cell.state for cell in cells)
+            table.caption = _line(f"and {states.total()} more: {', '.join(f'{n} {s}' for s, n in states.items())}")
+        return table
+
+    def _seconds_left(self) -> dict[str, float]:
+        """By trial, judged by the trials that ended: of the same cell, else of the same model, else by all of them."""
+        seconds: defaultdict[Hashable, float] = defaultdict(float)
+        cost: defaultdict[Hashable, float] = defaultdict(float)
+        for trial in self._trials.values():
+            for group in trial.alike if trial.outcome else ():
+                seconds[group] += trial.seconds
+                cost[group] += trial.cost
+        left = {}
+        for spec_id, trial in self._trials.items():
+            group = next(group for group in trial.alike if group in cost)
+            expected = trial.cost * seconds[group] / cost[group]
+            # One that outlasts the others may be near its end.
+            left[spec_id] = 0.0 if trial.outcome else max(expected - trial.seconds, 0.1 * expected)
+        return left
+
+
+def _telling_apart(specs: Collection[TrialSpec]) -> list[str]:
+    """`model`, and each field that tells apart trials which the fields before it do not; seeds come last.
+
+    So no two trials are named alike, and what follows from the rest, such as a model's own depth, takes no room.
+    """
+    names = ["model"]
+    fields = [name for name, _ in next(iter(specs)).but((*SEEDS, "model"))]
+    for name in (*fields, *SEEDS):
+        seen = {tuple(getattr(spec, n) for n in names) for spec in specs}
+        if len({tuple(getattr(spec, n) for n in (*names, name)) for spec in specs}) > len(seen):
+            names.append(name)
+    return names
+
+
+def _label(name: str) -> str:
+    return _SPELLED.get(name, name.replace("_", " "))
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return _SWITCHES[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _minutes(seconds: float) -> str:

@@ -12,6 +12,7 @@ STREAMS = {
     "label_corruption": 5,
     "pixel_corruption": 6,
     "training_subset": 7,
+    "search": 8,
 }
 
 

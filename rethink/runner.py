@@ -18,11 +18,12 @@ from rethink.cost import expected_cost
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.trial_data import check_fits, check_same_data
 from rethink.examples import write_label_examples
+from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
 from rethink.run_directory import RunDirectory, rows_of
-from rethink.schedulers import StopAtInterpolation, longest_first, spec_of
+from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
 from rethink.trainable import NetworkTrainable
@@ -68,6 +69,7 @@ def start(
             "versions": versions(),
             "data": {name: _describe(data) for name, data in prepared.items()},
             "options": {key: _plain(value) for key, value in asdict(options).items()},
+            "halving": asdict(sweep.halving) if sweep.halving else None,
             "specs": [spec.to_dict() for spec in specs],
         }
     )
@@ -110,6 +112,7 @@ def _execute(
     options: RunOptions,
     resources: Mapping[str, float],
 ) -> None:
+    rungs = _recorded_rungs(run)
     settings = TrialSettings(
         run=run.root,
         data_sha256={name: data.content_sha256 for name, data in prepared.items()},
@@ -118,6 +121,7 @@ def _execute(
         device="cuda" if options.gpus_per_trial else "cpu",
         threads=max(1, int(resources["cpu"])),
         report_seconds=options.report_seconds,
+        report_epochs=rungs.halving.rungs(max(spec.max_epochs for spec in specs)) if rungs else frozenset(),
         checkpoint_seconds=options.checkpoint_seconds,
     )
     trainable = tune.with_resources(tune.with_parameters(NetworkTrainable, settings=settings), dict(resources))
@@ -127,7 +131,7 @@ def _execute(
             trainable,
             param_space=tune.grid_search(longest_first(costs)),
             tune_config=tune.TuneConfig(
-                scheduler=StopAtInterpolation(run),
+                scheduler=StopAtInterpolation(run, HalvingInCells(rungs) if rungs else None),
                 reuse_actors=True,
                 trial_name_creator=lambda trial: spec_of(trial).name,
                 trial_dirname_creator=lambda trial: spec_of(trial).name,
@@ -141,6 +145,18 @@ def _execute(
                 verbose=0,
             ),
         ).fit()
+
+
+def _recorded_rungs(run: RunDirectory) -> Rungs | None:
+    """The rungs with all that the run's trials recorded so far: a resumed search ranks as if never interrupted."""
+    recorded = run.read_run()
+    if recorded.get("halving") is None:  # nor had runs of earlier versions the entry
+        return None
+    rungs = Rungs(SuccessiveHalving(**recorded["halving"]))
+    for spec in map(TrialSpec.from_dict, recorded["specs"]):
+        for row in rows_of(run.read_attempts(spec.spec_id)).values():
+            rungs.passes(spec, row)
+    return rungs
 
 
 class _Reporter(tune.Callback):

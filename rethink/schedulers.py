@@ -1,4 +1,4 @@
-"""The scheduler: stop at interpolation, longest first, around any other Tune scheduler."""
+"""The schedulers: stop at interpolation, longest first, around any other; and successive halving inside cells."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from rethink.halving import Rungs
 from rethink.metrics import stop_reason
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
@@ -59,6 +60,23 @@ class StopAtInterpolation(TrialScheduler):
 
     def debug_string(self) -> str:
         return f"StopAtInterpolation around {self._inner.debug_string()}"
+
+
+class HalvingInCells(FIFOScheduler):
+    """Stops the trials that do not pass a rung, each ranked inside its cell; an inner scheduler of the above."""
+
+    def __init__(self, rungs: Rungs) -> None:
+        super().__init__()
+        self._rungs = rungs
+
+    def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
+        return str(TrialScheduler.CONTINUE if self._rungs.passes(spec_of(trial), result) else TrialScheduler.STOP)
+
+    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
+        self._rungs.passes(spec_of(trial), result)  # the end of a trial that fitted counts for those to come
+
+    def debug_string(self) -> str:
+        return "HalvingInCells"
 
 
 def longest_first(costs: Mapping[TrialSpec, float]) -> list[dict[str, Any]]:

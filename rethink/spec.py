@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,10 @@ class TrialSpec:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, field by field."""
         return dataclasses.asdict(self)
+
+    def but(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
+        """(field, value) of all fields but these: equal for the trials of one cell."""
+        return tuple((name, value) for name, value in self.to_dict().items() if name not in left_out)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rethink.halving import SuccessiveHalving
 from rethink.protocol import complete
 from rethink.spec import SpecError, TrialSpec
 
@@ -18,6 +19,7 @@ class Sweep:
     name: str
     about: str  # one line: what it measures and which figure it reproduces
     variants: Mapping[str, Sequence[Block]]  # "default" and any others, such as "smoke"
+    halving: SuccessiveHalving | None = None  # none: every trial trains to its own end
 
     def specs(self, variant: str, overrides: Mapping[str, Sequence[Any]]) -> list[TrialSpec]:
         """The trials of a variant, without repetition; `overrides` replaces fields in every block.

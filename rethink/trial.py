@@ -31,7 +31,8 @@ class TrialSettings:
     cache_dir: Path | None = None
     device: str = "cpu"
     threads: int = 1
-    report_seconds: float = 1.0  # least time between two reports to the controller
+    report_seconds: float = 1.0  # least time between two reports to the controller ...
+    report_epochs: frozenset[int] = frozenset()  # ... but at these epochs, at which trials are ranked
     checkpoint_seconds: float = 30.0  # least time between two checkpoints
 
 
@@ -68,9 +69,9 @@ class Trial:
             self.load(self._run.checkpoint(spec.spec_id))
 
     def run_until(self, due: Callable[[], bool]) -> EpochRecord:
-        """Train epoch by epoch, at least one, until `due` says so or the trial has a reason to stop; the last record.
+        """Train epoch by epoch, at least one, until `due` says so, an epoch of `report_epochs` or the trial's end.
 
-        Every epoch's row is on disk when this returns; at the end of the trial so is its final checkpoint.
+        Returns the last record. By then every epoch's row is on disk; at the end so is the trial's final checkpoint.
         """
         if self._last is not None and self._has_ended(self._last):
             return self._last  # restored after its very end
@@ -79,7 +80,7 @@ class Trial:
             if self._has_ended(record) or time.monotonic() >= self._next_checkpoint:
                 self._checkpoint()
             self._keep(record)
-            if self._has_ended(record) or due():
+            if self._has_ended(record) or record.epoch in self._settings.report_epochs or due():
                 return record
         raise RuntimeError(f"trial {self.spec.name} has no epoch left")
 

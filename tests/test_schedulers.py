@@ -1,4 +1,4 @@
-"""The scheduler on a real Tune: stops in the very epoch of the fit, longest first, all else left to the inner one."""
+"""The schedulers on a real Tune: stops in the very epoch of the fit, longest first, halving inside cells."""
 
 import time
 from pathlib import Path
@@ -8,16 +8,20 @@ import pytest
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from rethink.halving import Rungs, SuccessiveHalving
 from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
-from rethink.schedulers import StopAtInterpolation, longest_first
+from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first
 from rethink.spec import TrialSpec
 
 FIT = 4  # the epoch in which a trial below fits
 
 
 class Pretender(tune.Trainable):
-    """Reports epoch after epoch what a trial would, without training; seeds from 10 never fit."""
+    """Reports epoch after epoch what a trial would, without training; seeds from 10 never fit.
+
+    For an accuracy it gives its learning rate.
+    """
 
     def setup(self, config: dict[str, Any]) -> None:
         self.spec, self.epoch = TrialSpec.from_dict(config["spec"]), 0
@@ -26,7 +30,9 @@ class Pretender(tune.Trainable):
     def step(self) -> dict[str, Any]:
         self.epoch += 1
         fits = self.spec.seed < 10 and self.epoch >= FIT
-        return {"epoch": self.epoch, "epochs_to_fit": FIT if fits else None, "diverged": False}
+        accuracy = self.spec.learning_rate
+        epochs_to_fit = FIT if fits else None
+        return {"epoch": self.epoch, "train_accuracy": accuracy, "epochs_to_fit": epochs_to_fit, "diverged": False}
 
 
 class GivesUpAt(FIFOScheduler):
@@ -89,3 +95,21 @@ def test_the_longest_expected_trials_start_first(local_ray: None, run: RunDirect
     run_trials(run, specs, None)
     started = sorted(specs, key=lambda s: float((run.figures / s.spec_id).read_text()))
     assert [s.label_corruption for s in started] == [1.0, 0.6, 0.2, 0.0]
+
+
+def test_trials_of_another_corruption_level_can_never_cause_a_stop(
+    local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Level 1 runs first and is ahead by far; the trials of level 0 end as they do without it."""
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
+    halving = SuccessiveHalving(grace_epochs=2, reduction_factor=2)
+    ahead = [spec(learning_rate=rate, label_corruption=1.0, seed=10) for rate in (0.8, 0.7, 0.9)]
+    behind = [spec(learning_rate=rate, label_corruption=0.0, seed=10) for rate in (0.2, 0.1, 0.3)]
+    outcomes = {}
+    for name, specs in (("alone", behind), ("together", [*ahead, *behind])):
+        run = RunDirectory(tmp_path / name)
+        run.root.mkdir()
+        outcomes[name] = run_trials(run, specs, HalvingInCells(Rungs(halving)))
+    ends = [(outcomes["together"][s.spec_id]["stop_reason"], outcomes["together"][s.spec_id]["epoch"]) for s in behind]
+    assert ends == [("max_epochs", 8), ("scheduler", 2), ("max_epochs", 8)]
+    assert {s.spec_id: outcomes["together"][s.spec_id] for s in behind} == outcomes["alone"]

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from analysis import frames
 from rethink.cli import _sweep_names, main
 from rethink.data.embedded import make_fashion_mnist_mini
+from rethink.halving import SuccessiveHalving
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training import Training
@@ -50,7 +51,8 @@ def specs_of(run: RunDirectory) -> list[TrialSpec]:
 def test_every_trial_of_a_smoke_variant_ends(runs: dict[str, RunDirectory], name: str) -> None:
     trials = frames.load(runs[name].root).trials
     assert len(trials) == len(specs_of(runs[name]))
-    assert set(trials["stop_reason"]) <= {"interpolated", "max_epochs"}
+    gives_up = RunDirectory(runs[name].root).read_run()["halving"] is not None
+    assert set(trials["stop_reason"]) <= {"interpolated", "max_epochs", *(["scheduler"] if gives_up else [])}
     assert sorted(path.suffix for path in runs[name].figures.iterdir()) == [".png", ".png", ".svg", ".svg"]
 
 
@@ -63,6 +65,46 @@ def test_every_epoch_is_kept_though_few_are_reported(run: RunDirectory) -> None:
     reported = [line for path in run.tune.rglob("result.json") for line in path.read_text().splitlines()]
     kept = sum(len(recorded_rows(run, spec)) for spec in specs_of(run))
     assert len(reported) < kept
+
+
+def test_every_trial_of_a_search_reports_at_every_rung(runs: dict[str, RunDirectory]) -> None:
+    run = runs["learning_rate"]
+    rungs = SuccessiveHalving(**run.read_run()["halving"]).rungs(1000)
+    for spec in specs_of(run):
+        (results,) = run.tune.rglob(f"{spec.name}*/result.json")
+        reported = {json.loads(line)["epoch"] for line in results.read_text().splitlines()}
+        last = recorded_rows(run, spec)[-1]["epoch"]
+        assert {epoch for epoch in rungs if epoch <= last} <= reported
+
+
+def test_a_resumed_search_ranks_against_what_is_recorded(runs: dict[str, RunDirectory], tmp_path: Path) -> None:
+    """The driver died before the trial that is worst at the first rung began: it meets all the others there."""
+    run = RunDirectory(Path(shutil.copytree(runs["learning_rate"].root, tmp_path / "search")))
+    cell = [spec for spec in specs_of(run) if spec.label_corruption == 1]
+    rung = run.read_run()["halving"]["grace_epochs"]
+    worst = min(cell, key=lambda spec: float(recorded_rows(run, spec)[rung - 1]["train_accuracy"]))
+    for path in [*run.rows.glob(f"{worst.spec_id}-*"), run.checkpoint(worst.spec_id)]:
+        path.unlink(missing_ok=True)
+    outcomes = [line for line in run.outcomes_file.read_text().splitlines() if worst.spec_id not in line]
+    run.outcomes_file.write_text("".join(f"{line}\n" for line in outcomes))
+    assert main(["resume", str(run.root)]) == 0
+    assert run.read_outcomes()[0][worst.spec_id] == {
+        "spec_id": worst.spec_id,
+        "stop_reason": "scheduler",
+        "epoch": rung,
+    }
+    assert len(recorded_rows(run, worst)) == rung
+
+
+def test_a_run_of_an_earlier_version_resumes_without_halving(run: RunDirectory, tmp_path: Path) -> None:
+    old = RunDirectory(Path(shutil.copytree(run.root, tmp_path / "old")))
+    record = {key: value for key, value in old.read_run().items() if key != "halving"}
+    old.run_file.write_text(json.dumps(record))
+    victim = specs_of(old)[0]
+    for path in [*old.rows.glob(f"{victim.spec_id}-*"), old.checkpoint(victim.spec_id)]:
+        path.unlink()
+    assert main(["resume", str(old.root)]) == 0
+    assert recorded_rows(old, victim) == recorded_rows(run, victim)
 
 
 def test_a_saved_fitted_mlp_makes_no_error_on_the_corrupted_labels_by_numpy(run: RunDirectory, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Trial: it survives, and hundreds of them in one process leave nothing behind."""
 
+import dataclasses
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,16 @@ def test_a_trial_cut_off_anywhere_goes_on_from_its_checkpoint_with_the_same_rows
     assert again.run_until(lambda: False).fitted
     assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
     assert len(run.read_attempts(spec.spec_id)[0].rows) == 5
+
+
+def test_a_trial_reports_at_the_rungs_exactly_whatever_the_clock_says(
+    settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    ranked = dataclasses.replace(settings, report_epochs=frozenset({2, 4, 8}))
+    trial = Trial(make_spec(max_epochs=9), ranked, DataStore(ranked))
+    reported = [trial.run_until(lambda: False).epoch for _ in range(4)]
+    trial.close()
+    assert reported == [2, 4, 8, 9]
 
 
 def test_a_row_that_a_crash_lost_after_its_checkpoint_is_written_again(

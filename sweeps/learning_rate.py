@@ -5,7 +5,7 @@ network and keeps it at every level. Random search: the same log-uniform rates i
 Successive halving ranks the running train accuracy after 10, 30, 90, ... epochs, inside a cell only: clean labels fit
 sooner than random ones, so a rank over levels would give up the random ones, whatever their learning rate.
 
-    python sweeps/learning_rate.py                 1,000 images (AlexNet: 500), 90 trials: minutes on two CPUs
+    python sweeps/learning_rate.py                 1,000 images (AlexNet: 250), 90 trials: minutes on two CPUs
     python sweeps/learning_rate.py --paper --data-dir DIR --gpus-per-trial 0.5
                                                    the paper's data and networks; untested for want of both
 
@@ -39,7 +39,7 @@ SWEEP = Sweep(
                 "model": "alexnet_small",
                 "label_corruption": LEVELS,
                 "learning_rate": log_uniform(0.001, 1.0, samples=6),
-                "train_samples": 500,
+                "train_samples": 250,
                 "max_epochs": 200,
                 "test_every": 10,
                 "precision": "bf16",

@@ -11,7 +11,8 @@ from analysis.lines import Line, framed, lines_of
 LOG_FROM = 20  # a linear axis hides the fast lines once the slowest takes this many times as long
 _NOTE = (
     "Line: median over n seeds, where it is known; band: least to greatest, where every seed fitted; dots: seeds; "
-    "open triangles: seeds not fitted by then (right-censored)."
+    "open triangles: seeds not fitted by then (right-censored). "
+    "Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, extrapolated to 95% train accuracy."
 )
 
 
@@ -21,10 +22,12 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     begun = trials[trials["epochs"] > 0]  # a trial without an epoch has no place on the axis; the note counts it
     title = "Epochs to converge vs label corruption level"
     figure, axes = framed(title, subtitle, lines, _NOTE, len(trials) - len(begun))
+    published = []
     for line in lines:
+        published += line.draw_published(axes, "epochs_to_converge")
         _draw(axes, line)
     axes.set_ylabel("epochs to 100% train accuracy", fontsize=style.TEXT)
-    _scale(axes, begun["epochs_to_fit"].fillna(begun["epochs"]).tolist())
+    _scale(axes, begun["epochs_to_fit"].fillna(begun["epochs"]).tolist(), published)
     return figure
 
 
@@ -38,11 +41,11 @@ def _draw(axes: Axes, line: Line) -> None:
     line.dots(axes, censored, censored["epochs"], fitted=False)
 
 
-def _scale(axes: Axes, epochs: list[int]) -> None:
+def _scale(axes: Axes, epochs: list[int], published: list[float]) -> None:
     if epochs and max(epochs) > LOG_FROM * min(epochs):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(0, 1.08 * max(epochs, default=1))
+        axes.set_ylim(0, 1.08 * max([*epochs, *published], default=1))

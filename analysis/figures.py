@@ -1,28 +1,52 @@
-"""Runs in, the figures' files out."""
+"""Runs in, the files of every figure and table that their trials contain out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.captions import scale
+from analysis.comparisons import curve_figures
 from analysis.epochs_figure import epochs_figure
 from analysis.error_figure import error_figure
-from analysis.frames import load
+from analysis.frames import Frames, load
+from analysis.lines import levels_of
+from analysis.rates_figure import rates_figure, rates_of
+from analysis.tables import to_markdown
 from rethink.run_directory import find_runs
 
 
 def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
-    """Write epochs_to_fit and test_error, each as .png and .svg, into a folder; return the paths.
+    """Write each figure as .png and .svg, and tables.md, into a folder; return the paths.
 
     Raises what `load` raises, and ValueError for runs that asked for no trial.
     """
-    trials = load(*run_paths).trials
+    frames = load(*run_paths)
+    if frames.trials.empty:
+        raise ValueError("the runs asked for no trial: there is nothing to draw")
     runs = [run.read_run() for run in find_runs([Path(path) for path in run_paths])]
     classes = {data["classes"] for run in runs for data in run["data"].values() if "classes" in data}
-    subtitle = scale(trials, [run["created"] for run in runs])
+    subtitle = scale(frames.trials, [run["created"] for run in runs])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        *style.write(epochs_figure(trials, subtitle), folder / "epochs_to_fit"),
-        *style.write(error_figure(trials, subtitle, classes), folder / "test_error"),
-    ]
+    written = []
+    for name, figure in _figures(frames, subtitle, classes):
+        written += style.write(figure, folder / name)
+    tables = folder / "tables.md"
+    tables.write_text(to_markdown(frames, subtitle), encoding="utf-8")
+    return [*written, tables]
+
+
+def _figures(frames: Frames, subtitle: str, classes: set[int]) -> Iterator[tuple[str, Figure]]:
+    """(file name, figure); the figures over the level, too, where no other has anything to show."""
+    others = list(curve_figures(frames, subtitle))
+    rates = rates_of(frames.trials)
+    if rates is not None:
+        others.append(("learning_rate", rates_figure(rates, subtitle)))
+    levels = levels_of(frames.trials)
+    if not levels.empty or not others:
+        trials = frames.trials if levels.empty else levels
+        yield "epochs_to_fit", epochs_figure(trials, subtitle)
+        yield "test_error", error_figure(trials, subtitle, classes)
+    yield from others

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.captions import line_label
 from analysis.cells import LEVEL, line_columns
+from analysis.published import read
 from analysis.summary import summary
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
@@ -42,6 +43,14 @@ class Line:
         levels = _floats(self.cells[LEVEL]) + self.dodge
         axes.fill_between(levels, _floats(least), _floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
 
+    def draw_published(self, axes: Axes, column: str) -> list[float]:
+        """Faint crosses: the seed's values of that column for this line's model; returns them."""
+        table = read("seed_label_corruption").table
+        own = table[table["model"] == str(self.trials["model"].iloc[0])]
+        crosses: dict[str, Any] = {"color": self.look.color, "marker": "x", "markersize": 3.5, "linestyle": ""}
+        axes.plot(own["level"].to_numpy(dtype=float), own[column].to_numpy(dtype=float), alpha=0.4, **crosses)
+        return [float(value) for value in own[column]]
+
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
         """One dot a trial, or one open upward triangle where the trial did not fit."""
         levels = _floats(trials[LEVEL]) + self.dodge
@@ -50,6 +59,18 @@ class Line:
 
 def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
     return values.to_numpy(dtype="float64", na_value=np.nan)
+
+
+def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with true pixels and one learning rate whose line has at least three levels; none: an empty frame."""
+    plain = trials[trials["pixel_corruption"] == "none"]
+    if plain.empty:
+        return plain
+    names = line_columns(plain)
+    grouped = plain.groupby(names, observed=True, dropna=False)
+    levels = grouped[LEVEL].transform("nunique")
+    searched = plain.groupby([n for n in names if n != "learning_rate"], observed=True, dropna=False)["learning_rate"]
+    return plain[(levels > 2) & (searched.transform("nunique") == 1)]
 
 
 def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:

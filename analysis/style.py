@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
 MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
 PADDING = 0.08  # inches
+PANEL_GAP, PANEL_TITLE = 0.62, 0.14  # inches between axes one above the other, and above the first
 LINE_HEIGHT = 0.125  # inches, of the small print
 SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
 GREY = "#555555"
@@ -61,28 +62,50 @@ def look(index: int) -> Look:
 
 def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
     """A titled figure of any height, with room for `below` lines of small print under the axes."""
-    head = 0.3 + LINE_HEIGHT * (1 + subtitle.count("\n"))
+    figure, (axes,) = new_panels(title, subtitle, below, 1)
+    return figure, axes
+
+
+def new_panels(title: str, subtitle: str, below: int, panels: int) -> tuple[Figure, list[Axes]]:
+    """The same with several axes, one above the other."""
+    head = 0.3 + LINE_HEIGHT * (1 + subtitle.count("\n")) + (PANEL_TITLE if panels > 1 else 0)
     foot = 0.38 + below * LINE_HEIGHT + 2 * PADDING
-    height = head + PLOT_HEIGHT + foot
+    step = PLOT_HEIGHT + PANEL_GAP
+    height = head + PLOT_HEIGHT + (panels - 1) * step + foot
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_axes(
-        (MARGIN_LEFT / WIDTH, foot / height, 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH, PLOT_HEIGHT / height)
-    )
+    width = 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH
+    bottoms = [foot + step * number for number in reversed(range(panels))]  # inches
+    places = [(MARGIN_LEFT / WIDTH, bottom / height, width, PLOT_HEIGHT / height) for bottom in bottoms]
     figure.text(PADDING / WIDTH, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
     figure.text(PADDING / WIDTH, 1 - 0.23 / height, subtitle, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
+    return figure, [_plain_axes(figure, place) for place in places]
+
+
+def _plain_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
+    axes = figure.add_axes(place)
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
     axes.grid(axis="y", color="#dddddd", linewidth=0.5)
     axes.set_axisbelow(True)
-    return figure, axes
+    return axes
+
+
+def panel_title(axes: Axes, text: str) -> None:
+    """What is drawn in one of several axes."""
+    axes.set_title(text, fontsize=SMALL, loc="left", pad=3)
 
 
 def small_print(figure: Figure, text: str, rows: int) -> None:
     """Lines of text at the foot of the figure."""
     top = (rows * LINE_HEIGHT + 0.5 * PADDING) / figure.get_figheight()
     figure.text(PADDING / WIDTH, top, text, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
+
+
+def handle(label: str, look: Look) -> Line2D:
+    """A legend entry."""
+    return Line2D([], [], label=label, **look.of_line)
 
 
 def legend(figure: Figure, handles: list[Line2D], columns: int, rows: int) -> None:

@@ -100,10 +100,11 @@ def _key(name: str, value: Any) -> str:
 
 def _measured(row: dict[Any, Any]) -> list[str]:
     spreads = [_spread(row[f"{name}_mean"], row[f"{name}_std"], row[f"{name}_n"]) for name in ("test_error", "gap")]
-    return [_epochs(row), *spreads, "-" if pd.isna(row["minutes"]) else f"{row['minutes']:.1f}"]
+    return [to_epochs_text(row), *spreads, "-" if pd.isna(row["minutes"]) else f"{row['minutes']:.1f}"]
 
 
-def _epochs(row: dict[Any, Any]) -> str:
+def to_epochs_text(row: dict[Any, Any]) -> str:
+    """A row of the summary as text: the median epochs to fit, and the range of what was fitted and what was not."""
     open_median = pd.isna(row["epochs_to_fit_median"])
     text = f"> {row['epochs_to_fit_above']:g}" if open_median else f"{row['epochs_to_fit_median']:g}"
     unfitted = row["n"] - row["fitted"]

@@ -20,7 +20,7 @@ from rethink.sweep import Sweep
 
 WEIGHT_DECAY = 5e-4  # the paper's, appendix A
 DROPOUT = 0.5
-ALONE = [
+ALONE: list[dict[str, Any]] = [
     {},
     {"weight_decay": WEIGHT_DECAY},
     {"dropout": DROPOUT},

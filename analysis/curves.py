@@ -1,0 +1,141 @@
+"""Learning curves: one thin line a seed, one colour a condition, one panel a network; nothing is averaged."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import style
+from analysis.captions import line_label
+from analysis.cells import LEVEL, line_columns
+
+_NOTE_WIDTH = 76  # characters of small print across the figure
+_NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: ended without (censored)."
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column of the epochs frame, how it is divided for drawing, and its label."""
+
+    column: str
+    label: str
+    unit: float = 1.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a figure compares: `lines` names each trial's line, made from the spec columns `made_from`."""
+
+    title: str
+    trials: pd.DataFrame
+    lines: "pd.Series[Any]"
+    order: Sequence[str]  # of the lines
+    made_from: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A panel of published values: its title, and points by line; drawn faintly, one marker style a column."""
+
+    title: str
+    x_label: str
+    points: dict[str, list[tuple[list[float], list[float]]]]  # line -> one (x, y) for each drawn column
+    log: bool = False
+
+
+def curves_figure(
+    subject: Subject, epochs: pd.DataFrame, x: Axis, columns: Sequence[Axis], subtitle: str, published: Published | None
+) -> Figure:
+    """`columns` (solid, then dashed) against x. Raises ValueError for no trials."""
+    if subject.trials.empty:
+        raise ValueError("there is no trial to draw")
+    panels = _panels(subject)
+    looks = {name: style.look(index) for index, name in enumerate(subject.order)}
+    told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
+    note = textwrap.wrap(told + _left_out(subject.trials), _NOTE_WIDTH, break_on_hyphens=False)
+    handles = _handles(subject, looks)
+    legend_rows = -(-len(handles) // 2)
+    below = legend_rows + len(note)
+    wrapped = textwrap.fill(subtitle, _NOTE_WIDTH)
+    figure, axes = style.new_panels(subject.title, wrapped, below, len(panels) + (published is not None))
+    for (name, trials), place in zip(panels.items(), axes, strict=False):
+        if len(axes) > 1:
+            style.panel_title(place, name)
+        for (_, trial), line in zip(trials.iterrows(), subject.lines[trials.index], strict=True):
+            _draw_trial(place, trial, epochs, looks[line], x, columns)
+        _label(place, x.label, columns)
+    if published is not None:
+        _draw_published(axes[-1], published, looks, columns)
+    style.legend(figure, handles, 2, below)
+    style.small_print(figure, "\n".join(note), len(note))
+    return figure
+
+
+def _panels(subject: Subject) -> dict[str, pd.DataFrame]:
+    """The trials by network and whatever else the lines do not tell apart."""
+    varied = [LEVEL] if len(subject.trials[LEVEL].unique()) > 1 else []
+    names = [name for name in [*line_columns(subject.trials), *varied] if name not in subject.made_from]
+    groups = subject.trials.groupby(names, observed=True, dropna=False)
+    panels = {}
+    for _, group in groups:
+        per_line = group.groupby(subject.lines[group.index]).size()
+        values = {name: group[name].iloc[0] for name in names}
+        panels[line_label(values, [int(n) for n in per_line], ["train_samples"])] = group
+    return panels
+
+
+def _draw_trial(
+    axes: Axes, trial: "pd.Series[Any]", epochs: pd.DataFrame, look: style.Look, x: Axis, columns: Sequence[Axis]
+) -> None:
+    rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
+    for column, dash in zip(columns, ("-", (0, (3, 1.5))), strict=False):
+        measured = rows[rows[column.column].notna()]
+        xs = measured[x.column].to_numpy(dtype=float) / x.unit
+        ys = measured[column.column].to_numpy(dtype=float)
+        axes.plot(xs, ys, color=look.color, linestyle=dash, linewidth=0.8, alpha=0.75)
+        if len(xs):
+            end = look.marker if trial["fitted"] else "^"
+            face = look.color if trial["fitted"] else "none"
+            axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, markersize=3.5, mfc=face, linestyle="", zorder=4)
+
+
+def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:
+    style.panel_title(axes, published.title)
+    for name, series in published.points.items():
+        for (xs, ys), dash in zip(series, ("-", (0, (3, 1.5))), strict=False):
+            look = looks[name]
+            axes.plot(
+                xs, ys, color=look.color, marker=look.marker, markersize=3, linestyle=dash, linewidth=0.8, alpha=0.4
+            )
+    if published.log:
+        axes.set_yscale("log")
+    _label(axes, published.x_label, columns)
+
+
+def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
+    axes.set_xlabel(x_label, fontsize=style.TEXT)
+    axes.set_ylabel(columns[0].label if len(columns) == 1 else "accuracy", fontsize=style.TEXT)
+    if all("accuracy" in column.column for column in columns):
+        axes.set_ylim(0, 1.03)
+
+
+def _handles(subject: Subject, looks: dict[str, style.Look]) -> list[Line2D]:
+    counts = subject.lines.value_counts().to_dict()
+    return [
+        Line2D([], [], label=f"{name} ({counts[name]} trials)", color=look.color, marker=look.marker, ms=3.5)
+        for name, look in looks.items()
+        if name in counts
+    ]
+
+
+def _left_out(trials: pd.DataFrame) -> str:
+    unbegun = int((trials["epochs"] == 0).sum())
+    failed = int(trials["stop_reason"].isin(["error", "unfinished"]).sum())
+    texts = [f" Without an epoch, not drawn: {unbegun}."] if unbegun else []
+    texts += [f" Failed or unfinished so far: {failed}."] if failed else []
+    return "".join(texts)

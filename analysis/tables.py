@@ -1,0 +1,263 @@
+"""The tables: ours, by cell, beside the published numbers, as Markdown; each when the trials contain what it shows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import LEVEL, cell_columns
+from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
+from analysis.conditions import CONDITIONS, condition, regularizers
+from analysis.frames import Frames
+from analysis.lines import levels_of
+from analysis.published import read
+from analysis.rates_figure import rates_of
+from analysis.summary import ended_trials, summary, to_epochs_text
+
+Row = dict[str, Any]
+MISSING = "—"
+THRESHOLDS = (0.1, 0.01)  # of the training loss, nats
+PUBLISHED_REGULARIZERS = {
+    "none": None,
+    "weight decay": "weight_decay",
+    "random crop": "random_crop",
+    "random crop + flip": "random_crop_and_augmentation",
+}
+
+
+def to_markdown(frames: Frames, scale: str) -> str:
+    """Every table that these trials contain, with the scale of ours and the source of what was published."""
+    parts = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n seeds.", _READING]
+    for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels):
+        parts += table(frames) or []
+    return "\n\n".join(parts) + "\n"
+
+
+_READING = (
+    "Epochs to fit: median [least to greatest of the fitted; k > e: k trials not fitted after e epochs or more]. "
+    "Train accuracy is over the whole training set as corrupted, unaugmented, in evaluation mode."
+)
+
+
+def _inputs(frames: Frames) -> list[str] | None:
+    chosen = inputs_of(frames.trials)
+    if chosen is None:
+        return None
+    peer = read("peer_fig1a_thresholds")
+    published = peer.table.set_index(peer.table["condition"].str.replace("_", " "))
+    rows = []
+    for cell, trials in _cells(chosen[0]):
+        name = condition(trials).iloc[0]
+        steps = [_steps_below(frames.epochs, trials, threshold) for threshold in THRESHOLDS]
+        theirs = [f"{published[f'steps_to_loss_{threshold}'][name]:,}" for threshold in THRESHOLDS]
+        rows.append([*_network(cell), name, _fitted(cell), cell["epochs"], *steps, _error(cell), *theirs])
+    rows.sort(key=lambda row: (*row[:3], CONDITIONS.index(row[3])))
+    head = ["steps to loss < 0.1", "steps to loss < 0.01"]
+    names = [*_NETWORK, "condition", "fitted", "epochs to fit", *head, "test error", *(f"{h}, published" for h in head)]
+    return ["## Input corruption (Figure 1a)", f"Published: {peer.source}.", _table(names, rows)]
+
+
+def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -> str:
+    """The steps after the first epoch whose running loss is below; ">": no epoch of that trial is."""
+    texts = []
+    for _, trial in trials.sort_values("seed").iterrows():
+        rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
+        below = rows.loc[rows["train_loss"] < threshold, "steps"]
+        texts.append(str(below.iloc[0]) if len(below) else f"> {rows['steps'].max() if len(rows) else 0}")
+    return ", ".join(texts)
+
+
+def _table_1(frames: Frames) -> list[str] | None:
+    if regularizers_of(frames.trials) is None:
+        return None
+    paper = read("paper_table1_cifar10")
+    trials = frames.trials[condition(frames.trials).isin(CONDITIONS[:2])]
+    rows = []
+    for cell, own in _cells(trials):
+        labels = condition(own).iloc[0]
+        theirs = _of_table_1(paper.table, cell, labels)
+        accuracies = [_spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")]
+        rows.append([*_network(cell), regularizers(own).iloc[0], labels, _fitted(cell), *accuracies, *theirs])
+    rows.sort(key=lambda row: (*row[:3], row[4] != CONDITIONS[0], row[3]))
+    names = [*_NETWORK, "regularizers", "labels", "fitted", "train accuracy, %", "test accuracy, %"]
+    return [
+        "## Explicit regularization (Table 1)",
+        f"Published: {paper.source}.",
+        _table([*names, "train, published", "test, published"], rows),
+    ]
+
+
+def _of_table_1(table: pd.DataFrame, cell: Row, labels: str) -> list[str]:
+    norm: str | None = {True: "yes", False: "no"}.get(cell["batch_norm"])
+    same = (
+        (table["model"] == cell["model"])
+        & (table["batch_norm"].isna() if norm is None else table["batch_norm"] == norm)
+        & (table["random_crop"] == ("yes" if cell["random_crop"] else "no"))
+        & (table["weight_decay"] == ("yes" if cell["weight_decay"] > 0 else "no"))
+        & (table["labels"] == labels.split()[0])
+    )
+    if cell["dropout"] > 0 or cell["flip"] or not same.any():
+        return [MISSING, MISSING]
+    row = table[same].iloc[0]
+    return [f"{row['train_accuracy']:.2f}", f"{row['test_accuracy']:.2f}"]
+
+
+def _table_4(frames: Frames) -> list[str] | None:
+    trials = frames.trials[condition(frames.trials) == CONDITIONS[1]]
+    if regularizers(trials).nunique() < 2:
+        return None
+    paper = read("paper_table4_random_labels")
+    published = paper.table.set_index(["model", "regularizer"])["train_accuracy"].to_dict()
+    rows = []
+    for cell, own in _cells(trials):
+        name = regularizers(own).iloc[0]
+        # The paper's Inception has BatchNorm.
+        key = (cell["model"], PUBLISHED_REGULARIZERS.get(name)) if cell["batch_norm"] is not False else None
+        theirs = str(published.get(key, MISSING)).replace("_", " ")
+        rows.append([*_network(cell), name, _fitted(cell), _spread(cell, "train_accuracy"), cell["epochs"], theirs])
+    rows.sort(key=lambda row: (row[:3], row[3] != "none", row[3]))
+    names = [*_NETWORK, "regularizer", "fitted", "train accuracy, %", "epochs to fit", "train accuracy, published"]
+    text = "The published random crop and augmentation also changes colours; ours is random crop and flip."
+    return ["## Random labels with a regularizer (Table 4)", f"Published: {paper.source}. {text}", _table(names, rows)]
+
+
+def _batch_norm(frames: Frames) -> list[str] | None:
+    chosen = batch_norms_of(frames.trials)
+    if chosen is None:
+        return None
+    paper = read("paper_table1_cifar10")
+    rows = []
+    for cell, own in _cells(chosen[0]):
+        labels = condition(own).iloc[0]
+        theirs = [MISSING, MISSING] if pd.isna(labels) else _of_table_1(paper.table, cell, labels)
+        train, test = _spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")
+        level = f"{cell[LEVEL]:g}"
+        rows.append([*_network(cell), level, _fitted(cell), cell["epochs"], train, test, theirs[1]])
+    names = [
+        *_NETWORK,
+        "level p",
+        "fitted",
+        "epochs to fit",
+        "train accuracy, %",
+        "test accuracy, %",
+        "test, published",
+    ]
+    return ["## BatchNorm (Figure 2b)", f"Published: {paper.source}.", _table([*names, "test, published"], rows)]
+
+
+def _learning_rates(frames: Frames) -> list[str] | None:
+    trials = rates_of(frames.trials)
+    if trials is None:
+        return None
+    names = [name for name in cell_columns(trials) if name != "learning_rate"]
+    rows = []
+    for _, group in trials.groupby(names, observed=True, dropna=False):
+        first = group.iloc[0]
+        fitted = group[group["fitted"]].sort_values(["epochs_to_fit", "learning_rate"])
+        best = (
+            [f"{fitted['learning_rate'].iloc[0]:g}", str(fitted["epochs_to_fit"].iloc[0])]
+            if len(fitted)
+            else [MISSING] * 2
+        )
+        ends = [str(int((group["stop_reason"] == reason).sum())) for reason in ("scheduler", "max_epochs", "diverged")]
+        counts = [str(len(group)), str(len(fitted)), *ends]
+        rows.append([*_network(_named(first.to_dict())), f"{first[LEVEL]:g}", *best, *counts])
+    head = [
+        "level p",
+        "fits first: rate",
+        "epochs",
+        "trials",
+        "fitted",
+        "given up by halving",
+        "max_epochs",
+        "diverged",
+    ]
+    text = "One trial a rate and seed. Halved: given up by successive halving, as others were ahead; right-censored."
+    return ["## Learning rate", text, _table([*_NETWORK, *head], rows)]
+
+
+def _levels(frames: Frames) -> list[str] | None:
+    trials = levels_of(frames.trials)
+    if trials.empty:
+        return None
+    seed = read("seed_label_corruption")
+    published = seed.table.set_index(["model", "level"])
+    rows = []
+    for cell, _ in _cells(trials):
+        # The seed's AlexNet is another network, on enlarged images: its numbers are not this one's to compare with.
+        key = (cell["model"], cell[LEVEL])
+        known = published.loc[key] if key in published.index else None
+        theirs = [MISSING, MISSING]
+        if known is not None:
+            theirs = [f"{known['epochs_to_converge']:g}", f"{known['test_error']:.3f}"]
+        rows.append([*_network(cell), f"{cell[LEVEL]:g}", _fitted(cell), cell["epochs"], _error(cell), *theirs])
+    names = [
+        *_NETWORK,
+        "level p",
+        "fitted",
+        "epochs to fit",
+        "test error",
+        "epochs, published",
+        "test error, published",
+    ]
+    return ["## Label corruption (Figures 1b, 1c)", f"Published: {seed.source}.", _table(names, rows)]
+
+
+_NETWORK = ("model", "BatchNorm", "images")
+
+
+def _network(cell: Row) -> list[str]:
+    norm: str = MISSING if pd.isna(cell["batch_norm"]) else "on" if cell["batch_norm"] else "off"
+    return [str(cell["model"]), norm, "all" if pd.isna(cell["train_samples"]) else f"{int(cell['train_samples']):,}"]
+
+
+def _cells(trials: pd.DataFrame) -> list[tuple[Row, pd.DataFrame]]:
+    """(spec fields and statistics, trials) of every group of trials that differ in their seeds alone."""
+    cells = []
+    for _, group in trials.groupby(cell_columns(trials), observed=True, dropna=False):
+        (statistics,) = summary(group).to_dict("records")
+        fields = {name: None if pd.isna(value) else value for name, value in group.iloc[0].to_dict().items()}
+        ended = ended_trials(group)
+        own = {
+            "train_accuracy": ended["exact_train_accuracy"].dropna(),
+            "test_accuracy": ended["test_accuracy"].dropna(),
+        }
+        cells.append(
+            (
+                _joined(fields, statistics, own),
+                group,
+            )
+        )
+    return cells
+
+
+def _joined(fields: dict[Any, Any], statistics: dict[Any, Any], accuracies: Row) -> Row:
+    return {**_named(fields), **_named(statistics), **accuracies, "epochs": to_epochs_text(statistics)}
+
+
+def _named(values: dict[Any, Any]) -> Row:
+    return {str(name): value for name, value in values.items()}
+
+
+def _fitted(cell: Row) -> str:
+    return f"{cell['fitted']}/{cell['n']}"
+
+
+def _spread(cell: Row, name: str) -> str:
+    values = cell[name] * 100
+    if not len(values):
+        return f"{MISSING} (n = 0)"
+    spread: str = f" ± {values.std():.2f}" if len(values) > 1 else ""
+    return f"{values.mean():.2f}{spread} (n = {len(values)})"
+
+
+def _error(cell: Row) -> str:
+    if not cell["test_error_n"]:
+        return f"{MISSING} (n = 0)"
+    spread: str = "" if pd.isna(cell["test_error_std"]) else f" ± {cell['test_error_std']:.3f}"
+    return f"{cell['test_error_mean']:.3f}{spread} (n = {cell['test_error_n']})"
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -32,7 +32,7 @@ SWEEP = Sweep(
                 "label_corruption": LEVELS,
                 "learning_rate": log_uniform(0.001, 1.0, samples=12),
                 "train_samples": 1000,
-                "max_epochs": 200,
+                "max_epochs": 150,
                 "test_every": 10,
             },
             {
@@ -40,9 +40,8 @@ SWEEP = Sweep(
                 "label_corruption": LEVELS,
                 "learning_rate": log_uniform(0.001, 1.0, samples=6),
                 "train_samples": 250,
-                "max_epochs": 200,
+                "max_epochs": 150,
                 "test_every": 10,
-                "precision": "bf16",
             },
         ],
         "paper": [

@@ -77,7 +77,7 @@ def _published_inputs() -> Published:
             table["condition"], table["steps_to_loss_0.1"], table["steps_to_loss_0.01"], strict=True
         )
     }
-    title = "published (a reproduction of Figure 1a): Inception, CIFAR-10, first loss below 0.1, 0.01"
+    title = "published (one reproduction): Inception on CIFAR-10, n = 1"
     return Published(title, "steps", points, log=True)
 
 
@@ -88,4 +88,4 @@ def _published_norm() -> Published:
         own = table[table["batch_norm"] == flag]
         epochs = own["epoch"].astype(float).tolist()
         points[name] = [(epochs, own[column].tolist()) for column in ("train_accuracy", "test_accuracy")]
-    return Published("published (the seed): Inception, CIFAR-10, 50,000 images, one trial each", "epochs", points)
+    return Published("published (the seed): Inception on CIFAR-10, n = 1", "epochs", points)

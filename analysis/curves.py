@@ -15,7 +15,7 @@ from analysis.captions import line_label
 from analysis.cells import LEVEL, line_columns
 
 _NOTE_WIDTH = 76  # characters of small print across the figure
-_NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: ended without (censored)."
+_NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,9 @@ def curves_figure(
     legend_rows = -(-len(handles) // 2)
     below = legend_rows + len(note)
     wrapped = textwrap.fill(subtitle, _NOTE_WIDTH)
-    figure, axes = style.new_panels(subject.title, wrapped, below, len(panels) + (published is not None))
-    for (name, trials), place in zip(panels.items(), axes, strict=False):
-        if len(axes) > 1:
-            style.panel_title(place, name)
+    titles = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
+    figure, axes = style.new_panels(subject.title, wrapped, below, titles)
+    for trials, place in zip(panels.values(), axes, strict=False):
         for (_, trial), line in zip(trials.iterrows(), subject.lines[trials.index], strict=True):
             _draw_trial(place, trial, epochs, looks[line], x, columns)
         _label(place, x.label, columns)
@@ -105,7 +104,6 @@ def _draw_trial(
 
 
 def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:
-    style.panel_title(axes, published.title)
     for name, series in published.points.items():
         for (xs, ys), dash in zip(series, ("-", (0, (3, 1.5))), strict=False):
             look = looks[name]

@@ -3,7 +3,6 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from analysis import style
 from analysis.lines import Line, framed, lines_of
@@ -43,9 +42,6 @@ def _draw(axes: Axes, line: Line) -> None:
 
 def _scale(axes: Axes, epochs: list[int], published: list[float]) -> None:
     if epochs and max(epochs) > LOG_FROM * min(epochs):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        style.log_epochs(axes)
     else:
         axes.set_ylim(0, 1.08 * max([*epochs, *published], default=1))

@@ -38,19 +38,23 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     handles = [style.handle(f"level p = {level:g}", look) for level, look in looks.items()]
     below = len(note) + -(-len(handles) // 3)
     title = "Epochs to converge vs learning rate"
-    figure, panels = style.new_panels(title, textwrap.fill(subtitle, _NOTE_WIDTH), below, len(groups))
+    titles = [_title(group, names) for group in groups]
+    figure, panels = style.new_panels(title, textwrap.fill(subtitle, _NOTE_WIDTH), below, titles)
     for axes, group in zip(panels, groups, strict=True):
-        values = {name: group[name].iloc[0] for name in names}
-        style.panel_title(axes, line_label(values, group.groupby(LEVEL).size().tolist(), ["train_samples"]))
         for level, look in looks.items():
             _draw_level(axes, group[group[LEVEL] == level], look)
         axes.set_xscale("log")
-        axes.set_yscale("log")
+        style.log_epochs(axes)
         axes.set_xlabel("learning rate", fontsize=style.TEXT)
         axes.set_ylabel("epochs to 100% train accuracy", fontsize=style.TEXT)
     style.legend(figure, handles, 3, below)
     style.small_print(figure, "\n".join(note), len(note))
     return figure
+
+
+def _title(group: pd.DataFrame, names: list[str]) -> str:
+    values = {name: group[name].iloc[0] for name in names}
+    return line_label(values, group.groupby(LEVEL).size().tolist(), ["train_samples"])
 
 
 def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look) -> None:

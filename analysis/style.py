@@ -1,5 +1,7 @@
 """How every figure looks: one paper column wide, told apart by colour, marker and dash, readable in grayscale."""
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
 MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
 PADDING = 0.08  # inches
-PANEL_GAP, PANEL_TITLE = 0.62, 0.14  # inches between axes one above the other, and above the first
+TITLE_HEIGHT = 0.14  # inches, of a further line of the title
+PANEL_GAP = 0.5  # inches between axes one above the other, besides their titles
+PANEL_TITLE_WIDTH = 66  # characters
 LINE_HEIGHT = 0.125  # inches, of the small print
 SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
 GREY = "#555555"
@@ -62,24 +67,31 @@ def look(index: int) -> Look:
 
 def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
     """A titled figure of any height, with room for `below` lines of small print under the axes."""
-    figure, (axes,) = new_panels(title, subtitle, below, 1)
+    figure, (axes,) = new_panels(title, subtitle, below, [""])
     return figure, axes
 
 
-def new_panels(title: str, subtitle: str, below: int, panels: int) -> tuple[Figure, list[Axes]]:
-    """The same with several axes, one above the other."""
-    head = 0.3 + LINE_HEIGHT * (1 + subtitle.count("\n")) + (PANEL_TITLE if panels > 1 else 0)
+def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """The same with several axes, one above the other; `panels` are their titles, "" for none."""
+    titles = [textwrap.fill(panel, PANEL_TITLE_WIDTH) for panel in panels]
+    above = max((1 + text.count("\n") for text in titles if text), default=0) * LINE_HEIGHT
+    subtitle_at = 0.23 + TITLE_HEIGHT * title.count("\n")
+    head = subtitle_at + 0.07 + LINE_HEIGHT * (1 + subtitle.count("\n")) + above
     foot = 0.38 + below * LINE_HEIGHT + 2 * PADDING
-    step = PLOT_HEIGHT + PANEL_GAP
-    height = head + PLOT_HEIGHT + (panels - 1) * step + foot
+    step = PLOT_HEIGHT + PANEL_GAP + above
+    height = head + PLOT_HEIGHT + (len(panels) - 1) * step + foot
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasAgg(figure)
     width = 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH
-    bottoms = [foot + step * number for number in reversed(range(panels))]  # inches
+    bottoms = [foot + step * number for number in reversed(range(len(panels)))]  # inches
     places = [(MARGIN_LEFT / WIDTH, bottom / height, width, PLOT_HEIGHT / height) for bottom in bottoms]
     figure.text(PADDING / WIDTH, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
-    figure.text(PADDING / WIDTH, 1 - 0.23 / height, subtitle, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
-    return figure, [_plain_axes(figure, place) for place in places]
+    quiet: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28}
+    figure.text(PADDING / WIDTH, 1 - subtitle_at / height, subtitle, **quiet)
+    axes = [_plain_axes(figure, place) for place in places]
+    for own, text in zip(axes, titles, strict=True):
+        own.set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28)
+    return figure, axes
 
 
 def _plain_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
@@ -92,9 +104,12 @@ def _plain_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axe
     return axes
 
 
-def panel_title(axes: Axes, text: str) -> None:
-    """What is drawn in one of several axes."""
-    axes.set_title(text, fontsize=SMALL, loc="left", pad=3)
+def log_epochs(axes: Axes) -> None:
+    """A logarithmic y axis that is marked with whole numbers: 1, 2, 5, 10, ..."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def small_print(figure: Figure, text: str, rows: int) -> None:

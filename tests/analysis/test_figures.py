@@ -95,6 +95,7 @@ def test_draw_writes_the_same_bytes_twice(run, tmp_path):
         "epochs_to_fit.svg",
         "test_error.png",
         "test_error.svg",
+        "tables.md",
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 

@@ -1,0 +1,176 @@
+"""Curves, rates and tables: what is drawn and printed are the rows' own numbers, when the trials contain them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_runs import make_run, record, spec, write_attempt, write_trial
+
+from analysis.comparisons import batch_norms_of, curve_figures, inputs_of, regularizers_of
+from analysis.conditions import condition, regularizers
+from analysis.figures import draw
+from analysis.frames import Frames, load
+from analysis.published import read
+from analysis.rates_figure import rates_figure, rates_of
+from rethink.spec import TrialSpec
+
+INPUTS: list[dict[str, Any]] = [
+    {},
+    {"label_corruption": 1},
+    {"pixel_corruption": "shuffled_pixels"},
+    {"pixel_corruption": "random_pixels"},
+    {"pixel_corruption": "gaussian"},
+]
+REGULARIZED: list[dict[str, Any]] = [
+    {},
+    {"weight_decay": 5e-4},
+    {"random_crop": True, "crop_padding": 4},
+    {"random_crop": True, "crop_padding": 4, "flip": True, "dropout": 0.5},
+]
+NAMES = ["none", "weight decay", "random crop", "random crop + flip + dropout"]
+
+
+def frames_of(folder: Path, specs: Sequence[TrialSpec], fits: Sequence[int | None]) -> Frames:
+    run = make_run(folder / "made", specs)
+    for one, fit in zip(specs, fits, strict=True):
+        write_trial(run, one, fit or one.max_epochs, fit)
+    return load(run.root)
+
+
+def points(axes: Any, marker: str) -> list[tuple[float, float]]:
+    plots = [line for line in axes.lines if line.get_marker() == marker]
+    return [(float(x), float(y)) for line in plots for x, y in zip(*line.get_data(), strict=True)]
+
+
+def test_conditions_and_regularizers_have_the_papers_names(tmp_path: Path) -> None:
+    specs = [spec(**fields) for fields in [*INPUTS, {"label_corruption": 0.5}, *REGULARIZED[1:]]]
+    trials = load(make_run(tmp_path / "made", specs).root).trials
+    names = condition(trials).fillna("other").tolist()
+    assert names[:6] == ["true labels", "random labels", "shuffled pixels", "random pixels", "gaussian", "other"]
+    assert regularizers(trials).tolist()[5:] == NAMES
+
+
+def test_curves_are_the_rows_and_end_in_a_mark_that_tells_a_fit(tmp_path: Path) -> None:
+    specs = [spec(**fields, max_epochs=9) for fields in INPUTS]
+    frames = frames_of(tmp_path, specs, [4, None, 5, 6, 7])
+    figures = dict(curve_figures(frames, "made"))
+    assert list(figures) == ["inputs_loss", "inputs_accuracy"]
+    axes = figures["inputs_loss"].axes[0]
+    curves = [line for line in axes.lines if line.get_linestyle() != "None"]
+    assert [len(line.get_xdata()) for line in curves] == [4, 9, 5, 6, 7]
+    assert list(curves[0].get_xdata()) == [16, 32, 48, 64]
+    assert list(curves[0].get_ydata()) == [1, 1 / 2, 1 / 3, 1 / 4]
+    assert points(axes, "^") == [(9 * 16, pytest.approx(1 / 9))]
+    published = figures["inputs_loss"].axes[1].lines[0]
+    assert list(published.get_xdata()) == [4000, 5700]
+
+
+def test_train_is_solid_and_test_dashed_where_it_was_measured(tmp_path: Path) -> None:
+    specs = [spec(model="inception_small", batch_norm=on) for on in (True, False)]
+    run = make_run(tmp_path / "made", specs)
+    for one in specs:
+        rows = [record(epoch, 5, test_error=0.25 if epoch in (2, 5) else None) for epoch in range(1, 6)]
+        write_attempt(run, one, rows)
+    (name, figure), *others = curve_figures(load(run.root), "made")
+    assert (name, others) == ("batch_norm", [])
+    lines = [line for line in figure.axes[0].lines if line.get_linestyle() != "None"]
+    assert [(line.get_linestyle(), list(line.get_xdata())) for line in lines] == [
+        ("-", [1, 2, 3, 4, 5]),
+        ("--", [2, 5]),
+    ] * 2
+    assert list(figure.axes[1].lines[0].get_ydata()) == [0.6049, 0.8529, 0.9942, 1.0]
+
+
+def test_each_comparison_is_drawn_only_of_trials_that_contain_it(tmp_path: Path) -> None:
+    def trials(name: str, *fields: dict[str, Any]) -> Any:
+        return load(make_run(tmp_path / name, [spec(**one) for one in fields]).root).trials
+
+    labels = trials("labels", {}, {"label_corruption": 1})
+    assert (inputs_of(labels), batch_norms_of(labels), regularizers_of(labels), rates_of(labels)) == (None,) * 4
+    random_only = trials("random", *({"label_corruption": 1, **one} for one in REGULARIZED))
+    assert regularizers_of(random_only) is None
+    apart = trials("apart", {"learning_rate": 0.1}, {"learning_rate": 0.2, "label_corruption": 1})
+    assert rates_of(apart) is None, "two rates at two levels are no comparison"
+    two = trials("rates", {"learning_rate": 0.1}, {"learning_rate": 0.2}, {"label_corruption": 1})
+    assert len(rates_of(two)) == 2
+    norm = {"model": "inception_small", "batch_norm": True}
+    one_model_each = trials("norms", norm, {**norm, "model": "other", "batch_norm": False})
+    assert batch_norms_of(one_model_each) is None
+
+
+def test_rates_the_first_to_fit_and_what_was_given_up(tmp_path: Path) -> None:
+    specs = [spec(learning_rate=rate, max_epochs=50) for rate in (0.01, 0.1, 0.2, 0.5)]
+    run = make_run(tmp_path / "made", specs)
+    for one, (epochs, fit) in zip(specs, [(40, 40), (12, 12), (50, None), (10, None)], strict=True):
+        write_trial(run, one, epochs, fit)
+    run.record_outcome(specs[3].spec_id, "scheduler", 10)
+    trials = load(run.root).trials
+    axes = rates_figure(trials, "made").axes[0]
+    assert points(axes, "o") == [(0.1, 12)]
+    assert points(axes, ".") == [(0.01, 40), (0.1, 12)]
+    assert points(axes, "^") == [(0.2, 50)]
+    assert points(axes, "x") == [(0.5, 10)]
+    table = tables(run.root, tmp_path)
+    assert "| mlp_1x512 | — | 2,000 | 0 | 0.1 | 12 | 4 | 2 | 1 | 1 | 0 |" in table
+
+
+def tables(root: Path, folder: Path) -> str:
+    return next(path for path in draw([root], folder / "drawn") if path.name == "tables.md").read_text()
+
+
+def test_table_1_and_4_stand_beside_the_published_numbers(tmp_path: Path) -> None:
+    seeds = range(2)
+    true = [spec(**fields, seed=seed) for fields in REGULARIZED for seed in seeds]
+    random = [
+        spec(**fields, seed=seed, label_corruption=1, max_epochs=30) for fields in REGULARIZED[:3] for seed in seeds
+    ]
+    run = make_run(tmp_path / "made", [*true, *random])
+    for number, one in enumerate(true):
+        write_trial(run, one, 10 + number, 10 + number, test_error=0.2 + 0.1 * (number % 2))
+    for one, fit in zip(random, [20, 22, 24, 26, None, None], strict=True):
+        write_trial(run, one, fit or 30, fit, test_error=0.9)
+    text = tables(run.root, tmp_path)
+    accuracies = "100.00 ± 0.00 (n = 2) | 75.00 ± 7.07 (n = 2)"
+    assert f"| mlp_1x512 | — | 2,000 | none | true labels | 2/2 | {accuracies} | 100.00 | 50.51 |" in text
+    assert f"| mlp_1x512 | — | 2,000 | weight decay | true labels | 2/2 | {accuracies} | 99.80 | 50.39 |" in text
+    assert f"| mlp_1x512 | — | 2,000 | {NAMES[3]} | true labels | 2/2 | {accuracies} | — | — |" in text
+    table_4 = text[text.index("Table 4") :]
+    assert "| weight decay | 2/2 | 100.00 ± 0.00 (n = 2) | 25 [24-26] | 99.21 |" in table_4
+    assert "| random crop | 0/2 | — (n = 0) | > 30 [2 > 30] | — |" in table_4
+
+
+def test_steps_below_a_loss_are_the_first_rows_that_are(tmp_path: Path) -> None:
+    specs = [spec(**fields, max_epochs=15) for fields in INPUTS]
+    frames_of(tmp_path, specs, [12, None, 12, 12, 12])
+    text = tables(tmp_path / "made", tmp_path)
+    assert "| true labels | 1/1 | 12 [12] | 176 | > 192 | 0.250 (n = 1) | 4,000 | 5,700 |" in text  # 1/11 < 0.1
+    assert "| random labels | 0/1 | > 15 [1 > 15] | 176 | > 240 | 0.250 (n = 1) | 16,600 | 17,700 |" in text
+
+
+def test_published_numbers_name_their_source() -> None:
+    names = ("paper_table1_cifar10", "paper_table4_random_labels", "peer_fig1a_thresholds")
+    for name in (*names, "seed_batch_norm", "seed_label_corruption"):
+        assert "CIFAR-10" in read(name).source
+    table = read("paper_table1_cifar10").table
+    assert table["test_accuracy"].max() == 89.31
+    assert len(table) == 19
+
+
+def test_no_text_of_the_new_figures_is_clipped(tmp_path: Path) -> None:
+    networks = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
+    fields = [*INPUTS, *REGULARIZED[1:], {"learning_rate": 0.3}]
+    specs = [spec(**network, **one, max_epochs=20) for network in networks for one in fields]
+    frames = frames_of(tmp_path, specs, [5, None, *[6] * (len(specs) - 2)])
+    subtitle = "fashion_mnist and cifar10, 2 and all training images, 3 seeds, runs 2026-11-23 to 2026-11-24"
+    figures = [*dict(curve_figures(frames, subtitle)).values(), rates_figure(rates_of(frames.trials), subtitle)]
+    assert len(figures) == 5
+    for figure in figures:
+        figure.canvas.draw()
+        width, height = figure.get_size_inches() * figure.dpi
+        renderer = figure.canvas.get_renderer()
+        labels = [part for axes in figure.axes for part in (axes.xaxis.label, axes.yaxis.label, axes._left_title)]
+        boxes = [part.get_window_extent(renderer) for part in (*figure.texts, *figure.legends, *labels)]
+        drawn = [box for box in boxes if box.width]
+        assert np.all([(box.x0 >= 0, box.y0 >= 0, box.x1 <= width, box.y1 <= height) for box in drawn])

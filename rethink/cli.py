@@ -43,7 +43,8 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
     """The command line of one sweep file. Returns the exit status: 2, in one line, for what no trial can run with."""
     parser = _sweep_parser(sweep)
     arguments = parser.parse_args(argv)
-    return _in_one_line(parser.prog, lambda: _run(sweep, arguments))
+    action = _run if arguments.resume is None else _resume_sweep
+    return _in_one_line(parser.prog, lambda: action(sweep, arguments))
 
 
 def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
@@ -55,6 +56,9 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
             variants.add_argument(
                 f"--{name}", dest="variant", action="store_const", const=name, help=f"the sweep's {name} variant"
             )
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
+    )
     parser.add_argument("--storage", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
     parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
     add_spec_options(parser)
@@ -66,6 +70,14 @@ def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     run = start(sweep, arguments.variant, specs, arguments.storage, arguments.name, run_options(arguments))
     return 0 if show_results([run]) else 1
+
+
+def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.resume])
+    recorded = run.read_run()["sweep"]
+    if recorded != sweep.name:
+        raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
+    return 0 if show_results([resume(run)]) else 1
 
 
 def _resume(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rethink.cost import expected_cost
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.trial_data import check_fits, check_same_data
+from rethink.entries import Entries
 from rethink.examples import write_label_examples
 from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
@@ -81,7 +82,7 @@ def start(
 def resume(run: RunDirectory) -> RunDirectory:
     """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
 
-    Raises SpecError if the data sets are no longer those that the run was started with.
+    Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
     """
     recorded = run.read_run()
     options = RunOptions(**{key: _restored(key, value) for key, value in recorded["options"].items()})
@@ -89,12 +90,22 @@ def resume(run: RunDirectory) -> RunDirectory:
     outcomes, _ = run.read_outcomes()
     left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
     if left:
+        _check_known(left, run)
         prepared = _prepare_all(left, options)
         for name, data in prepared.items():
             check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
         _connect(options)
         _execute(run, left, prepared, options, _resources(options))
     return run
+
+
+def _check_known(specs: Sequence[TrialSpec], run: RunDirectory) -> None:
+    try:
+        Entries.named_by(specs)
+    except SpecError as error:
+        raise SpecError(
+            f"{error}; a file of your own that registers it resumes the run: python FILE --resume {run.root}"
+        ) from None
 
 
 def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -124,7 +135,8 @@ def _execute(
         report_epochs=rungs.halving.rungs(max(spec.max_epochs for spec in specs)) if rungs else frozenset(),
         checkpoint_seconds=options.checkpoint_seconds,
     )
-    trainable = tune.with_resources(tune.with_parameters(NetworkTrainable, settings=settings), dict(resources))
+    parametrized = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries.named_by(specs))
+    trainable = tune.with_resources(parametrized, dict(resources))
     costs = {spec: _cost(spec, prepared) for spec in specs}
     with Progress(costs, _slots(resources), Console()) as progress:
         tune.Tuner(

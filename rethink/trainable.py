@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from ray import tune
 
+from rethink.entries import Entries
 from rethink.spec import TrialSpec
 from rethink.trial import DataStore, Trial, TrialSettings
 
@@ -20,8 +21,9 @@ class NetworkTrainable(tune.Trainable):
     finished trials when the driver dies. Tune's save and restore serve the schedulers that pause trials.
     """
 
-    def setup(self, config: dict[str, Any], settings: TrialSettings) -> None:
+    def setup(self, config: dict[str, Any], settings: TrialSettings, entries: Entries) -> None:
         """Get the process ready, then the trial. Raises SpecError for data that differ from the run's."""
+        entries.register()
         torch.set_num_threads(settings.threads)
         torch.backends.cudnn.deterministic = True
         self._settings = settings

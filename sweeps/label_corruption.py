@@ -7,8 +7,8 @@ all on its own, partly random, training labels; the test labels stay clean.
     python sweeps/label_corruption.py --demo       2,000 images (AlexNet: 500): 4 minutes on two CPUs
     python sweeps/label_corruption.py              all four models, 5,000 images, 3 seeds; never run as a whole: a step
                                                    of Inception takes about 2 s on a CPU, so a day or more
-    python sweeps/label_corruption.py --dataset cifar10 --data-dir DIR --gpus-per-trial 0.5
-                                                   the paper's own data; untested for want of a GPU
+    python sweeps/label_corruption.py --paper --data-dir DIR --gpus-per-trial 0.5
+                                                   the paper's own data, CIFAR-10; untested for want of both
 
 Expect: every network fits every level, random labels included; test error rises towards 1 - 1/classes = 0.9 at level
 1; noisy labels take longer to fit than clean ones, though at the demo's scale not at every step of the level.
@@ -39,6 +39,14 @@ SWEEP = Sweep(
                 "train_samples": 500,
                 "precision": "bf16",
                 "test_every": 10,
+            },
+        ],
+        "paper": [
+            {
+                "dataset": "cifar10",
+                "model": ["mlp_1x512", "alexnet_small", "inception_small", "wide_resnet"],
+                "label_corruption": LEVELS,
+                "seed": [0, 1, 2],
             },
         ],
         "smoke": [{"model": "mlp_1x512", "label_corruption": [0.0, 1.0], "train_samples": 200}],

@@ -14,6 +14,7 @@ from measurement import Goal, Measurement, main
 from ray import tune
 
 from rethink.data.beton import prepare
+from rethink.entries import Entries
 from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
 from rethink.trainable import NetworkTrainable
@@ -95,7 +96,7 @@ def _further_trials(settings: TrialSettings, trials: int) -> list[float]:
 
 
 def _actor(settings: TrialSettings, seed: int, env: dict[str, str]) -> Any:
-    trainable = tune.with_parameters(NetworkTrainable, settings=settings)
+    trainable = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries((), ()))  # built-in ones
     own_process = {"env_vars": {"BENCHMARK_ACTOR": str(seed), **env}}
     return ray.remote(num_cpus=1, runtime_env=own_process)(trainable).remote(config=_config(seed))
 

@@ -14,11 +14,15 @@ def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[
 
     `mixed` names those of dataset and train_samples that differ within the figure, and so belong to the label.
     """
-    options = [
-        f"{name.replace('_', ' ')} {_text(line[name])}" for name in line if name not in BASE and _known(line[name])
-    ]
+    options = told({name: value for name, value in line.items() if name not in BASE})
     data = [f"{_size(line[name])} images" if name == "train_samples" else str(line[name]) for name in mixed]
     return f"{', '.join([str(line['model']), *data, *options])} (n = {span(numbers)})"
+
+
+def told(values: Mapping[str, Any]) -> list[str]:
+    """Spec values in words, such as "learning rate 0.1"; a null says nothing, a data set its name alone."""
+    known = {name: _text(value) for name, value in values.items() if _known(value)}
+    return [text if name == "dataset" else f"{name.replace('_', ' ')} {text}" for name, text in known.items()]
 
 
 def scale(trials: pd.DataFrame, created: Sequence[str]) -> str:

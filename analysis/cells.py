@@ -17,6 +17,7 @@ def line_columns(trials: pd.DataFrame) -> list[str]:
     options = [column.name for column in SPEC if column.name not in (*BASE, *SEEDS, LEVEL)]
     groups = trials.groupby(list(BASE), observed=True, dropna=False)
     most = groups[options].nunique(dropna=False).max()  # distinct values within one model
+    most["crop_padding"] = groups["crop_padding"].nunique(dropna=True).max()  # random_crop tells of its absence
     differing = [name for name in options if most[name] > 1]
     return [*BASE, *differing, *(["run"] if trials["spec_id"].duplicated().any() else [])]
 

@@ -62,14 +62,18 @@ def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
 
 
 def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with true pixels and one learning rate whose line has at least three levels; none: an empty frame."""
+    """The trials with true pixels whose line has at least three levels; none: an empty frame.
+
+    A run's search for a learning rate is not among them: another figure's subject. Beside it, other runs' lines stay.
+    """
     plain = trials[trials["pixel_corruption"] == "none"]
     if plain.empty:
         return plain
     names = line_columns(plain)
     grouped = plain.groupby(names, observed=True, dropna=False)
     levels = grouped[LEVEL].transform("nunique")
-    searched = plain.groupby([n for n in names if n != "learning_rate"], observed=True, dropna=False)["learning_rate"]
+    same = list({*names, "run"} - {"learning_rate"})
+    searched = plain.groupby(same, observed=True, dropna=False)["learning_rate"]
     return plain[(levels > 2) & (searched.transform("nunique") == 1)]
 
 

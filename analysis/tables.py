@@ -1,13 +1,14 @@
 """The tables: ours, by cell, beside the published numbers, as Markdown; each when the trials contain what it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
+from analysis.captions import told
 from analysis.cells import LEVEL, cell_columns
 from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
-from analysis.conditions import CONDITIONS, condition, regularizers
+from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
 from analysis.frames import Frames
 from analysis.lines import levels_of
 from analysis.published import read
@@ -16,6 +17,7 @@ from analysis.summary import ended_trials, summary, to_epochs_text
 
 Row = dict[str, Any]
 MISSING = "—"
+PAPER_WEIGHT_DECAY = 5e-4  # other strengths have no published counterpart
 THRESHOLDS = (0.1, 0.01)  # of the training loss, nats
 PUBLISHED_REGULARIZERS = {
     "none": None,
@@ -46,7 +48,7 @@ def _inputs(frames: Frames) -> list[str] | None:
     peer = read("peer_fig1a_thresholds")
     published = peer.table.set_index(peer.table["condition"].str.replace("_", " "))
     rows = []
-    for cell, trials in _cells(chosen[0]):
+    for cell, trials in _cells(chosen[0], _CONDITION):
         name = condition(trials).iloc[0]
         steps = [_steps_below(frames.epochs, trials, threshold) for threshold in THRESHOLDS]
         theirs = [f"{published[f'steps_to_loss_{threshold}'][name]:,}" for threshold in THRESHOLDS]
@@ -73,11 +75,11 @@ def _table_1(frames: Frames) -> list[str] | None:
     paper = read("paper_table1_cifar10")
     trials = frames.trials[condition(frames.trials).isin(CONDITIONS[:2])]
     rows = []
-    for cell, own in _cells(trials):
+    for cell, own in _cells(trials, (*_CONDITION, *REGULARIZERS)):
         labels = condition(own).iloc[0]
         theirs = _of_table_1(paper.table, cell, labels)
         accuracies = [_spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")]
-        rows.append([*_network(cell), regularizers(own).iloc[0], labels, _fitted(cell), *accuracies, *theirs])
+        rows.append([*_network(cell), cell["regularizers"], labels, _fitted(cell), *accuracies, *theirs])
     rows.sort(key=lambda row: (*row[:3], row[4] != CONDITIONS[0], row[3]))
     names = [*_NETWORK, "regularizers", "labels", "fitted", "train accuracy, %", "test accuracy, %"]
     return [
@@ -96,10 +98,14 @@ def _of_table_1(table: pd.DataFrame, cell: Row, labels: str) -> list[str]:
         & (table["weight_decay"] == ("yes" if cell["weight_decay"] > 0 else "no"))
         & (table["labels"] == labels.split()[0])
     )
-    if cell["dropout"] > 0 or cell["flip"] or not same.any():
+    if cell["dropout"] > 0 or cell["flip"] or not _has_paper_decay(cell) or not same.any():
         return [MISSING, MISSING]
     row = table[same].iloc[0]
     return [f"{row['train_accuracy']:.2f}", f"{row['test_accuracy']:.2f}"]
+
+
+def _has_paper_decay(cell: Row) -> bool:
+    return cell["weight_decay"] in (0, PAPER_WEIGHT_DECAY)
 
 
 def _table_4(frames: Frames) -> list[str] | None:
@@ -109,10 +115,11 @@ def _table_4(frames: Frames) -> list[str] | None:
     paper = read("paper_table4_random_labels")
     published = paper.table.set_index(["model", "regularizer"])["train_accuracy"].to_dict()
     rows = []
-    for cell, own in _cells(trials):
-        name = regularizers(own).iloc[0]
+    for cell, own in _cells(trials, (*_CONDITION, *REGULARIZERS)):
+        name = cell["regularizers"]
         # The paper's Inception has BatchNorm.
-        key = (cell["model"], PUBLISHED_REGULARIZERS.get(name)) if cell["batch_norm"] is not False else None
+        alone = PUBLISHED_REGULARIZERS.get(regularizers(own).iloc[0]) if _has_paper_decay(cell) else None
+        key = (cell["model"], alone) if cell["batch_norm"] is not False else None
         theirs = str(published.get(key, MISSING)).replace("_", " ")
         rows.append([*_network(cell), name, _fitted(cell), _spread(cell, "train_accuracy"), cell["epochs"], theirs])
     rows.sort(key=lambda row: (row[:3], row[3] != "none", row[3]))
@@ -127,7 +134,7 @@ def _batch_norm(frames: Frames) -> list[str] | None:
         return None
     paper = read("paper_table1_cifar10")
     rows = []
-    for cell, own in _cells(chosen[0]):
+    for cell, own in _cells(chosen[0], (LEVEL,)):
         labels = condition(own).iloc[0]
         theirs = [MISSING, MISSING] if pd.isna(labels) else _of_table_1(paper.table, cell, labels)
         train, test = _spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")
@@ -140,7 +147,6 @@ def _batch_norm(frames: Frames) -> list[str] | None:
         "epochs to fit",
         "train accuracy, %",
         "test accuracy, %",
-        "test, published",
     ]
     return ["## BatchNorm (Figure 2b)", f"Published: {paper.source}.", _table([*names, "test, published"], rows)]
 
@@ -149,9 +155,8 @@ def _learning_rates(frames: Frames) -> list[str] | None:
     trials = rates_of(frames.trials)
     if trials is None:
         return None
-    names = [name for name in cell_columns(trials) if name != "learning_rate"]
     rows = []
-    for _, group in trials.groupby(names, observed=True, dropna=False):
+    for group, also in _searches(trials):
         first = group.iloc[0]
         fitted = group[group["fitted"]].sort_values(["epochs_to_fit", "learning_rate"])
         best = (
@@ -161,7 +166,8 @@ def _learning_rates(frames: Frames) -> list[str] | None:
         )
         ends = [str(int((group["stop_reason"] == reason).sum())) for reason in ("scheduler", "max_epochs", "diverged")]
         counts = [str(len(group)), str(len(fitted)), *ends]
-        rows.append([*_network(_named(first.to_dict())), f"{first[LEVEL]:g}", *best, *counts])
+        network = {**_named(first.to_dict()), "also": also}
+        rows.append([*_network(network), f"{first[LEVEL]:g}", *best, *counts])
     head = [
         "level p",
         "fits first: rate",
@@ -176,6 +182,15 @@ def _learning_rates(frames: Frames) -> list[str] | None:
     return ["## Learning rate", text, _table([*_NETWORK, *head], rows)]
 
 
+def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    """(trials that differ in seeds and learning rates alone, what else tells them from others of network and level)."""
+    for _, alike in _groups(trials, [*_IN_NETWORK, LEVEL]):
+        names = [name for name in cell_columns(alike) if name != "learning_rate"]
+        further = [name for name in names if name not in (*_IN_NETWORK, LEVEL) and len(alike[name].unique()) > 1]
+        for _, group in _groups(alike, names):
+            yield group, told({name: group[name].iloc[0] for name in further})
+
+
 def _levels(frames: Frames) -> list[str] | None:
     trials = levels_of(frames.trials)
     if trials.empty:
@@ -183,7 +198,7 @@ def _levels(frames: Frames) -> list[str] | None:
     seed = read("seed_label_corruption")
     published = seed.table.set_index(["model", "level"])
     rows = []
-    for cell, _ in _cells(trials):
+    for cell, _ in _cells(trials, (LEVEL,)):
         # The seed's AlexNet is another network, on enlarged images: its numbers are not this one's to compare with.
         key = (cell["model"], cell[LEVEL])
         known = published.loc[key] if key in published.index else None
@@ -204,31 +219,47 @@ def _levels(frames: Frames) -> list[str] | None:
 
 
 _NETWORK = ("model", "BatchNorm", "images")
+_IN_NETWORK = ("model", "batch_norm", "train_samples")  # the fields that these columns tell
+_CONDITION = (LEVEL, "pixel_corruption")
 
 
 def _network(cell: Row) -> list[str]:
+    """The first cells of a row; `also` has what else tells the row apart, which no other column says."""
     norm: str = MISSING if pd.isna(cell["batch_norm"]) else "on" if cell["batch_norm"] else "off"
-    return [str(cell["model"]), norm, "all" if pd.isna(cell["train_samples"]) else f"{int(cell['train_samples']):,}"]
+    return [
+        ", ".join([str(cell["model"]), *cell["also"]]),
+        norm,
+        "all" if pd.isna(cell["train_samples"]) else f"{int(cell['train_samples']):,}",
+    ]
 
 
-def _cells(trials: pd.DataFrame) -> list[tuple[Row, pd.DataFrame]]:
-    """(spec fields and statistics, trials) of every group of trials that differ in their seeds alone."""
+def _cells(trials: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Row, pd.DataFrame]]:
+    """(spec fields and statistics, trials) of every group of trials that differ in their seeds alone.
+
+    `columns` are the spec fields that the table has columns for; `also` of a cell tells it from cells alike in these.
+    """
+    words = regularizers(trials)
     cells = []
-    for _, group in trials.groupby(cell_columns(trials), observed=True, dropna=False):
-        (statistics,) = summary(group).to_dict("records")
-        fields = {name: None if pd.isna(value) else value for name, value in group.iloc[0].to_dict().items()}
-        ended = ended_trials(group)
-        own = {
-            "train_accuracy": ended["exact_train_accuracy"].dropna(),
-            "test_accuracy": ended["test_accuracy"].dropna(),
-        }
-        cells.append(
-            (
-                _joined(fields, statistics, own),
-                group,
-            )
-        )
+    for _, alike in _groups(trials, [*_IN_NETWORK, *columns]):
+        names = cell_columns(alike)
+        further = [name for name in names if name not in (*_IN_NETWORK, *columns) and len(alike[name].unique()) > 1]
+        for _, group in _groups(alike, names):
+            (statistics,) = summary(group).to_dict("records")
+            first = group.iloc[0].to_dict()
+            fields = {name: None if pd.isna(value) else value for name, value in first.items()}
+            ended = ended_trials(group)
+            own = {
+                "train_accuracy": ended["exact_train_accuracy"].dropna(),
+                "test_accuracy": ended["test_accuracy"].dropna(),
+                "regularizers": words[group.index[0]],
+                "also": told({name: first[name] for name in further}),
+            }
+            cells.append((_joined(fields, statistics, own), group))
     return cells
+
+
+def _groups(trials: pd.DataFrame, names: Sequence[str]) -> Any:
+    return trials.groupby(list(names), observed=True, dropna=False)
 
 
 def _joined(fields: dict[Any, Any], statistics: dict[Any, Any], accuracies: Row) -> Row:

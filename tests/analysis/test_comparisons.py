@@ -12,6 +12,7 @@ from analysis.comparisons import batch_norms_of, curve_figures, inputs_of, regul
 from analysis.conditions import condition, regularizers
 from analysis.figures import draw
 from analysis.frames import Frames, load
+from analysis.lines import levels_of
 from analysis.published import read
 from analysis.rates_figure import rates_figure, rates_of
 from rethink.spec import TrialSpec
@@ -174,3 +175,54 @@ def test_no_text_of_the_new_figures_is_clipped(tmp_path: Path) -> None:
         boxes = [part.get_window_extent(renderer) for part in (*figure.texts, *figure.legends, *labels)]
         drawn = [box for box in boxes if box.width]
         assert np.all([(box.x0 >= 0, box.y0 >= 0, box.x1 <= width, box.y1 <= height) for box in drawn])
+
+
+def cells_of(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_same(tmp_path: Path) -> None:
+    """All tables at once, of trials that also differ in what no table has a column for."""
+    networks: list[dict[str, Any]] = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
+    fields = [*INPUTS, {"label_corruption": 0.5}, *REGULARIZED[1:], {"weight_decay": 1e-4}]
+    random = [{**one, "label_corruption": 1} for one in REGULARIZED[1:3]]
+    other: list[dict[str, Any]] = [{}, {"dataset": "cifar10"}, {"learning_rate": 0.3}, {"batch_size": 32}]
+    every = [{**network, **one, **more} for network in networks for one in [*fields, *random] for more in other]
+    specs = [spec(**one, max_epochs=20) for one in every]
+    frames_of(tmp_path, specs, [None] * len(specs))
+    text = tables(tmp_path / "made", tmp_path)
+    assert text.count("## ") == 6
+    for section in text.split("## ")[1:]:
+        head, _, *rows = [cells_of(line) for line in section.splitlines() if line.startswith("|")]
+        assert {len(row) for row in rows} == {len(head)}, section
+        assert len(set(head)) == len(head)
+        shown = [tuple(row[: head.index(next(name for name in ("fitted", "trials") if name in head))]) for row in rows]
+        assert len(set(shown)) == len(shown), section
+
+
+def test_strengths_are_told_apart_and_only_the_papers_has_a_published_counterpart(tmp_path: Path) -> None:
+    specs = [spec(weight_decay=decay) for decay in (0, 5e-4, 1e-3)]
+    frames = frames_of(tmp_path, specs, [5, 5, 5])
+    assert regularizers(frames.trials).tolist() == ["none", "weight decay 0.0005", "weight decay 0.001"]
+    text = tables(tmp_path / "made", tmp_path)
+    assert "| weight decay 0.0005 | true labels | 1/1 | 100.00 (n = 1) | 75.00 (n = 1) | 99.80 | 50.39 |" in text
+    assert "| weight decay 0.001 | true labels | 1/1 | 100.00 (n = 1) | 75.00 (n = 1) | — | — |" in text
+
+
+def test_a_search_for_a_rate_does_not_take_another_runs_lines_away(tmp_path: Path) -> None:
+    levels = (0, 0.5, 1)
+    lines = make_run(tmp_path / "lines", [spec(label_corruption=level) for level in levels])
+    search = make_run(
+        tmp_path / "search", [spec(label_corruption=level, learning_rate=rate) for level in levels for rate in (0.1, 1)]
+    )
+    assert levels_of(load(search.root).trials).empty
+    kept = levels_of(load(lines.root, search.root).trials)
+    assert (kept["run"].tolist(), kept["learning_rate"].tolist()) == (["lines"] * 3, [0.01] * 3)
+
+
+def test_in_table_4_only_the_papers_weight_decay_has_a_published_counterpart(tmp_path: Path) -> None:
+    decays = (0, 5e-4, 1e-3)
+    frames_of(tmp_path, [spec(label_corruption=1, weight_decay=decay) for decay in decays], [5, 5, 5])
+    text = tables(tmp_path / "made", tmp_path)
+    assert "| weight decay 0.0005 | 1/1 | 100.00 (n = 1) | 5 [5] | 99.21 |" in text
+    assert "| weight decay 0.001 | 1/1 | 100.00 (n = 1) | 5 [5] | — |" in text

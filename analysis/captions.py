@@ -25,14 +25,15 @@ def told(values: Mapping[str, Any]) -> list[str]:
     return [text if name == "dataset" else f"{name.replace('_', ' ')} {text}" for name, text in known.items()]
 
 
-def scale(trials: pd.DataFrame, created: Sequence[str]) -> str:
-    """Data set, training images, seeds and dates of the runs, in one line."""
+def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
+    """Data set, training images, seeds, epochs and dates of these trials, in one line; `created` by run."""
     datasets = " and ".join(sorted(trials["dataset"].unique()))
     sizes = " and ".join(_size(number) for number in trials["train_samples"].sort_values().unique())
-    days = sorted({day[:10] for day in created})
+    days = sorted({created[run][:10] for run in trials["run"].unique()})
     when = f"run {days[0]}" if len(days) == 1 else f"runs {days[0]} to {days[-1]}"
     seeds = len(trials["seed"].unique())
-    return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {when}"
+    trained = f"up to {trials['epochs'].max():,} epochs"
+    return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {trained}, {when}"
 
 
 def span(numbers: Sequence[int]) -> str:

@@ -1,10 +1,12 @@
 """The seed's figures of curves: inputs, BatchNorm, explicit regularizers; each when the trials contain it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.cells import cell_columns
 from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
 from analysis.curves import Axis, Published, Subject, curves_figure
 from analysis.frames import Frames
@@ -17,56 +19,75 @@ LOSS = Axis("train_loss", "training loss")
 TRAIN, TEST = Axis("train_accuracy", "train accuracy"), Axis("test_accuracy", "test accuracy")
 
 
-def curve_figures(frames: Frames, subtitle: str) -> Iterator[tuple[str, Figure]]:
-    """(file name, figure) for every comparison that these trials contain."""
+Scale = Callable[[pd.DataFrame], str]
+
+
+def curve_figures(frames: Frames, scale_of: Scale) -> Iterator[tuple[str, Figure]]:
+    """(file name, figure) for every comparison that these trials contain, each with the scale of its own."""
     inputs = inputs_of(frames.trials)
     if inputs is not None:
         title = "Effect of different inputs on"
         loss, accuracy = (Subject(f"{title} {end}", *inputs) for end in ("convergence", "training"))
-        yield "inputs_loss", curves_figure(loss, frames.epochs, STEPS, [LOSS], subtitle, _published_inputs())
-        yield "inputs_accuracy", curves_figure(accuracy, frames.epochs, STEPS, [TRAIN], subtitle, None)
+        scale = scale_of(inputs[0])
+        yield "inputs_loss", curves_figure(loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs())
+        yield "inputs_accuracy", curves_figure(accuracy, frames.epochs, STEPS, [TRAIN], scale, None)
     norms = batch_norms_of(frames.trials)
     if norms is not None:
         subject = Subject("Effect of Implicit Regularisation", *norms)
-        yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], subtitle, _published_norm())
+        scale, published = scale_of(norms[0]), _published_norm()
+        yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published)
     explicit = regularizers_of(frames.trials)
     if explicit is not None:
         subject = Subject("Effect of Explicit Regularization on\nGeneralization Performance", *explicit)
-        axes = [TRAIN, TEST]
-        yield "explicit_regularization", curves_figure(subject, frames.epochs, THOUSAND_STEPS, axes, subtitle, None)
+        axes, scale = [TRAIN, TEST], scale_of(explicit[0])
+        yield "explicit_regularization", curves_figure(subject, frames.epochs, THOUSAND_STEPS, axes, scale, None)
 
 
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
 
 
 def inputs_of(trials: pd.DataFrame) -> Chosen | None:
-    """The trials of the five input conditions, where some pixels are corrupted."""
-    if (trials["pixel_corruption"] == "none").all():
-        return None
-    lines = condition(trials)
-    chosen = trials[lines.notna()]
-    return chosen, lines[chosen.index], CONDITIONS, ("label_corruption", "pixel_corruption")
+    """The trials under two or more of the five input conditions, all else equal, pixels being corrupted in one."""
+    axes = ("label_corruption", "pixel_corruption")
+    known = trials[condition(trials).notna()]
+    corrupted = (known["pixel_corruption"] != "none").groupby(_alike(known, axes)).transform("any")
+    return _compared(known[corrupted], condition, CONDITIONS, axes)
 
 
 def batch_norms_of(trials: pd.DataFrame) -> Chosen | None:
-    """The trials, without explicit regularizers, of models that ran with BatchNorm on and off."""
+    """The trials, without explicit regularizers, with BatchNorm on and off, all else equal."""
     plain = trials[regularizers(trials) == "none"]
-    both = plain.groupby("model", observed=True)["batch_norm"].nunique()
-    chosen = plain[plain["model"].isin(both.index[both == 2])]
-    if chosen.empty:
-        return None
-    names = ("BatchNorm on", "BatchNorm off")
-    lines = chosen["batch_norm"].map({True: names[0], False: names[1]}).astype("string")
-    return chosen, lines, names, ("batch_norm",)
+    names = {True: "BatchNorm on", False: "BatchNorm off"}
+    switchable = plain[plain["batch_norm"].notna()]
+    axes = ("batch_norm",)
+    return _compared(switchable, lambda own: own[axes[0]].map(names).astype("string"), tuple(names.values()), axes)
 
 
 def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
-    """The trials on true labels and pixels, where their explicit regularizers differ."""
+    """The trials on true labels and pixels that differ in explicit regularizers, all else equal."""
     chosen = trials[condition(trials) == CONDITIONS[0]]
-    lines = regularizers(chosen)
-    if lines.nunique() < 2:
+    order = tuple(sorted(regularizers(chosen).unique(), key=lambda text: (text != "none", text)))
+    return _compared(chosen, regularizers, order, REGULARIZERS)
+
+
+def _compared(
+    trials: pd.DataFrame,
+    lines_of: Callable[[pd.DataFrame], "pd.Series[Any]"],
+    order: tuple[str, ...],
+    axes: tuple[str, ...],
+) -> Chosen | None:
+    """Those of the trials, and their lines, that have another line's trial beside them, equal in all but the axes."""
+    if trials.empty:
         return None
-    return chosen, lines, tuple(sorted(lines.unique(), key=lambda text: (text != "none", text))), REGULARIZERS
+    lines = lines_of(trials)
+    several = lines.groupby(_alike(trials, axes)).transform("nunique") > 1
+    return (trials[several], lines[several], order, axes) if several.any() else None
+
+
+def _alike(trials: pd.DataFrame, axes: tuple[str, ...]) -> "pd.Series[int]":
+    """A number for each trial, the same for those that differ in nothing but seeds and axes."""
+    names = [name for name in cell_columns(trials) if name not in axes]
+    return trials.groupby(names, observed=True, dropna=False).ngroup()
 
 
 def _published_inputs() -> Published:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.captions import scale
-from analysis.comparisons import curve_figures
+from analysis.comparisons import Scale, curve_figures
 from analysis.epochs_figure import epochs_figure
 from analysis.error_figure import error_figure
 from analysis.frames import Frames, load
@@ -25,28 +26,32 @@ def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
     frames = load(*run_paths)
     if frames.trials.empty:
         raise ValueError("the runs asked for no trial: there is nothing to draw")
-    runs = [run.read_run() for run in find_runs([Path(path) for path in run_paths])]
-    classes = {data["classes"] for run in runs for data in run["data"].values() if "classes" in data}
-    subtitle = scale(frames.trials, [run["created"] for run in runs])
+    runs = {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
+    classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
+    created = {name: run["created"] for name, run in runs.items()}
+
+    def scale_of(trials: pd.DataFrame) -> str:
+        return scale(trials, created)
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in _figures(frames, subtitle, classes):
+    for name, figure in _figures(frames, scale_of, classes):
         written += style.write(figure, folder / name)
     tables = folder / "tables.md"
-    tables.write_text(to_markdown(frames, subtitle), encoding="utf-8")
+    tables.write_text(to_markdown(frames, scale_of(frames.trials)), encoding="utf-8")
     return [*written, tables]
 
 
-def _figures(frames: Frames, subtitle: str, classes: set[int]) -> Iterator[tuple[str, Figure]]:
+def _figures(frames: Frames, scale_of: Scale, classes: set[int]) -> Iterator[tuple[str, Figure]]:
     """(file name, figure); the figures over the level, too, where no other has anything to show."""
-    others = list(curve_figures(frames, subtitle))
+    others = list(curve_figures(frames, scale_of))
     rates = rates_of(frames.trials)
     if rates is not None:
-        others.append(("learning_rate", rates_figure(rates, subtitle)))
+        others.append(("learning_rate", rates_figure(rates, scale_of(rates))))
     levels = levels_of(frames.trials)
     if not levels.empty or not others:
         trials = frames.trials if levels.empty else levels
-        yield "epochs_to_fit", epochs_figure(trials, subtitle)
-        yield "test_error", error_figure(trials, subtitle, classes)
+        yield "epochs_to_fit", epochs_figure(trials, scale_of(trials))
+        yield "test_error", error_figure(trials, scale_of(trials), classes)
     yield from others

@@ -3,6 +3,8 @@
 import textwrap
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,11 +12,15 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.captions import line_label
 from analysis.cells import LEVEL, line_columns
+from analysis.summary import summary
 
 _NOTE_WIDTH = 76
+_DODGE = 0.02  # decades between the marks of neighbouring levels, which would hide each other
+_UNFITTED = {"scheduler": "x", "diverged": "+"}
 _NOTE = (
-    "Line and dots: trials that fitted; large mark: the first of its level. Open triangle: not fitted at max_epochs; "
-    "cross: given up by successive halving at that epoch; both are right-censored. Diverged trials: see the table."
+    "Line: median over the seeds of a rate, where it is known; dots: trials that fitted; large mark: the first of its "
+    "level. Not fitted, at the last epoch (right-censored): open triangle at max_epochs, by an error or so far; cross: "
+    "given up by successive halving; plus: diverged. Levels are set apart sideways for legibility."
 )
 
 
@@ -32,7 +38,9 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
         raise ValueError("there is no trial to draw")
     names = [name for name in line_columns(trials) if name != "learning_rate"]
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
-    note = textwrap.wrap(_NOTE, _NOTE_WIDTH, break_on_hyphens=False)
+    left_out = int((trials["epochs"] == 0).sum())
+    told = _NOTE + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
+    note = textwrap.wrap(told, _NOTE_WIDTH, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())
     looks = {level: style.look(index) for index, level in enumerate(levels)}
     handles = [style.handle(f"level p = {level:g}", look) for level, look in looks.items()]
@@ -41,10 +49,15 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     titles = [_title(group, names) for group in groups]
     figure, panels = style.new_panels(title, textwrap.fill(subtitle, _NOTE_WIDTH), below, titles)
     for axes, group in zip(panels, groups, strict=True):
-        for level, look in looks.items():
-            _draw_level(axes, group[group[LEVEL] == level], look)
+        for index, (level, look) in enumerate(looks.items()):
+            own = group[group[LEVEL] == level]
+            if len(own):
+                _draw_level(axes, own, look, 10 ** (_DODGE * (index - (len(looks) - 1) / 2)))
         axes.set_xscale("log")
-        style.log_epochs(axes)
+        if (group["epochs"] > 0).any():
+            style.log_epochs(axes)
+        else:
+            axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center", fontsize=style.TEXT)
         axes.set_xlabel("learning rate", fontsize=style.TEXT)
         axes.set_ylabel("epochs to 100% train accuracy", fontsize=style.TEXT)
     style.legend(figure, handles, 3, below)
@@ -54,22 +67,32 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
 
 def _title(group: pd.DataFrame, names: list[str]) -> str:
     values = {name: group[name].iloc[0] for name in names}
-    return line_label(values, group.groupby(LEVEL).size().tolist(), ["train_samples"])
+    seeds = group.groupby([LEVEL, "learning_rate"]).size()
+    return line_label(values, seeds.tolist(), ["train_samples"])
 
 
-def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look) -> None:
-    fitted = trials[trials["fitted"]].sort_values("learning_rate")
-    middle = fitted.groupby("learning_rate")["epochs_to_fit"].median()
-    axes.plot(_floats(middle.index), _floats(middle), color=look.color, linestyle=look.dash, linewidth=0.9)
-    axes.plot(_floats(fitted["learning_rate"]), _floats(fitted["epochs_to_fit"]), **look.of_dots)
-    first = fitted.sort_values(["epochs_to_fit", "learning_rate"]).head(1)
-    largest: dict[str, Any] = {"color": look.color, "marker": look.marker, "markersize": 5, "linestyle": ""}
-    axes.plot(_floats(first["learning_rate"]), _floats(first["epochs_to_fit"]), **largest)
-    for reason, marker in (("max_epochs", "^"), ("scheduler", "x")):
-        ended = trials[~trials["fitted"] & (trials["stop_reason"] == reason)]
-        looks: dict[str, Any] = {**look.of_unfitted, "marker": marker, "markersize": 3.5}
-        axes.plot(_floats(ended["learning_rate"]), _floats(ended["epochs"]), **looks)
+def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look, shift: float) -> None:
+    cells = summary(trials).sort_values("learning_rate")
+    axes.plot(
+        _floats(cells["learning_rate"]) * shift,
+        _floats(cells["epochs_to_fit_median"]),
+        color=look.color,
+        linestyle=look.dash,
+        linewidth=0.9,
+    )
+    fitted = trials[trials["fitted"]]
+    _mark(axes, fitted, "epochs_to_fit", look.of_dots, shift)
+    largest = {"color": look.color, "marker": look.marker, "markersize": 5, "linestyle": ""}
+    _mark(axes, fitted.sort_values(["epochs_to_fit", "learning_rate"]).head(1), "epochs_to_fit", largest, shift)
+    begun = trials[~trials["fitted"] & (trials["epochs"] > 0)]
+    for reason, ended in begun.groupby("stop_reason", observed=True):
+        own = {**look.of_unfitted, "marker": _UNFITTED.get(str(reason), "^"), "markersize": 3.5}
+        _mark(axes, ended, "epochs", own, shift)
 
 
-def _floats(values: Any) -> Any:
-    return pd.Series(values).to_numpy(dtype=float)
+def _mark(axes: Axes, trials: pd.DataFrame, column: str, looks: dict[str, Any], shift: float) -> None:
+    axes.plot(_floats(trials["learning_rate"]) * shift, _floats(trials[column]), **looks)
+
+
+def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    return values.to_numpy(dtype="float64", na_value=np.nan)

@@ -1,5 +1,6 @@
 """Curves, rates and tables: what is drawn and printed are the rows' own numbers, when the trials contain them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from analysis.frames import Frames, load
 from analysis.lines import levels_of
 from analysis.published import read
 from analysis.rates_figure import rates_figure, rates_of
+from analysis.tables import to_markdown
 from rethink.spec import TrialSpec
 
 INPUTS: list[dict[str, Any]] = [
@@ -56,7 +58,7 @@ def test_conditions_and_regularizers_have_the_papers_names(tmp_path: Path) -> No
 def test_curves_are_the_rows_and_end_in_a_mark_that_tells_a_fit(tmp_path: Path) -> None:
     specs = [spec(**fields, max_epochs=9) for fields in INPUTS]
     frames = frames_of(tmp_path, specs, [4, None, 5, 6, 7])
-    figures = dict(curve_figures(frames, "made"))
+    figures = dict(curve_figures(frames, lambda _: "made"))
     assert list(figures) == ["inputs_loss", "inputs_accuracy"]
     axes = figures["inputs_loss"].axes[0]
     curves = [line for line in axes.lines if line.get_linestyle() != "None"]
@@ -74,7 +76,7 @@ def test_train_is_solid_and_test_dashed_where_it_was_measured(tmp_path: Path) ->
     for one in specs:
         rows = [record(epoch, 5, test_error=0.25 if epoch in (2, 5) else None) for epoch in range(1, 6)]
         write_attempt(run, one, rows)
-    (name, figure), *others = curve_figures(load(run.root), "made")
+    (name, figure), *others = curve_figures(load(run.root), lambda _: "made")
     assert (name, others) == ("batch_norm", [])
     lines = [line for line in figure.axes[0].lines if line.get_linestyle() != "None"]
     assert [(line.get_linestyle(), list(line.get_xdata())) for line in lines] == [
@@ -165,7 +167,10 @@ def test_no_text_of_the_new_figures_is_clipped(tmp_path: Path) -> None:
     specs = [spec(**network, **one, max_epochs=20) for network in networks for one in fields]
     frames = frames_of(tmp_path, specs, [5, None, *[6] * (len(specs) - 2)])
     subtitle = "fashion_mnist and cifar10, 2 and all training images, 3 seeds, runs 2026-11-23 to 2026-11-24"
-    figures = [*dict(curve_figures(frames, subtitle)).values(), rates_figure(rates_of(frames.trials), subtitle)]
+    figures = [
+        *dict(curve_figures(frames, lambda _: subtitle)).values(),
+        rates_figure(rates_of(frames.trials), subtitle),
+    ]
     assert len(figures) == 5
     for figure in figures:
         figure.canvas.draw()
@@ -189,8 +194,7 @@ def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_sam
     other: list[dict[str, Any]] = [{}, {"dataset": "cifar10"}, {"learning_rate": 0.3}, {"batch_size": 32}]
     every = [{**network, **one, **more} for network in networks for one in [*fields, *random] for more in other]
     specs = [spec(**one, max_epochs=20) for one in every]
-    frames_of(tmp_path, specs, [None] * len(specs))
-    text = tables(tmp_path / "made", tmp_path)
+    text = to_markdown(frames_of(tmp_path, specs, [None] * len(specs)), "made")
     assert text.count("## ") == 6
     for section in text.split("## ")[1:]:
         head, _, *rows = [cells_of(line) for line in section.splitlines() if line.startswith("|")]
@@ -226,3 +230,65 @@ def test_in_table_4_only_the_papers_weight_decay_has_a_published_counterpart(tmp
     text = tables(tmp_path / "made", tmp_path)
     assert "| weight decay 0.0005 | 1/1 | 100.00 (n = 1) | 5 [5] | 99.21 |" in text
     assert "| weight decay 0.001 | 1/1 | 100.00 (n = 1) | 5 [5] | — |" in text
+
+
+def test_a_rate_that_only_some_seeds_fit_is_no_point_of_the_line_and_no_trial_goes_unmentioned(tmp_path: Path) -> None:
+    rates = (0.01, 0.1, 0.2)
+    specs = [spec(learning_rate=rate, seed=seed, max_epochs=50) for rate in rates for seed in (0, 1, 2)]
+    run = make_run(tmp_path / "made", specs)
+    for one, fit in zip(specs[:6], (40, 42, 50, 12, None, None), strict=True):
+        write_trial(run, one, fit or 50, fit)
+    write_attempt(run, specs[6], [record(1), record(2, diverged=True, train_loss=None, test_error=None)])
+    write_trial(run, specs[7], 7)
+    figure = rates_figure(load(run.root).trials, "made")
+    line = figure.axes[0].lines[0]
+    assert np.array_equal(np.asarray(line.get_ydata(), dtype=float), [42, np.nan, np.nan], equal_nan=True)
+    assert points(figure.axes[0], "+") == [(0.2, 2)]
+    assert sorted(points(figure.axes[0], "^")) == [(0.1, 50), (0.1, 50), (0.2, 7)]
+    assert "not drawn: 1." in figure.texts[-1].get_text().replace("\n", " ")
+    assert figure.axes[0].get_title(loc="left") == "mlp_1x512, 2,000 images (n = 3)"
+
+
+def test_levels_at_one_rate_do_not_hide_each_other(tmp_path: Path) -> None:
+    specs = [spec(learning_rate=rate, label_corruption=level) for rate in (0.1, 0.2) for level in (0, 1)]
+    frames = frames_of(tmp_path, specs, [5, 5, 5, 5])
+    places = [x for x, _ in points(rates_figure(frames.trials, "made").axes[0], ".")]
+    assert len(set(places)) == 4
+
+
+def svg_text(path: Path) -> str:
+    return " ".join(re.findall("<!-- (.*?) -->", path.read_text()))
+
+
+def test_each_figure_states_the_scale_of_its_own_trials(tmp_path: Path) -> None:
+    inputs = make_run(tmp_path / "inputs", [spec(**one) for one in INPUTS])
+    search = make_run(
+        tmp_path / "search",
+        [spec(train_samples=500, learning_rate=rate, seed=seed) for rate in (0.1, 0.2) for seed in (0, 1)],
+        created="2026-11-30T20:00:00+00:00",
+    )
+    write_trial(inputs, spec(), 8, 8)
+    paths = draw([inputs.root, search.root], tmp_path / "drawn")
+    drawn = {path.stem: svg_text(path) for path in paths if path.suffix == ".svg"}
+    assert "fashion_mnist, 2,000 training images, 1 seed, up to 8 epochs, run 2026-11-23" in drawn["inputs_loss"]
+    assert "fashion_mnist, 500 training images, 2 seeds, up to 0 epochs, run 2026-11-30" in drawn["learning_rate"]
+    text = next(path for path in paths if path.name == "tables.md").read_text()
+    assert "500 and 2,000 training images, 2 seeds, up to 8 epochs, runs 2026-11-23 to 2026-11-30" in text
+
+
+def test_a_comparison_leaves_out_what_has_no_counterpart(tmp_path: Path) -> None:
+    """Each lone trial is alike in the field compared and differs from the pairs in something else."""
+    networks = [spec(model="inception_small", batch_norm=on) for on in (True, False)]
+    inputs = [spec(**one) for one in INPUTS]
+    decays = [spec(model="mlp_3x512", weight_decay=decay) for decay in (0, 5e-4)]
+    alone = [
+        spec(model="inception_small", batch_norm=True, learning_rate=0.3),
+        spec(learning_rate=0.3),
+        spec(learning_rate=0.3, label_corruption=1),
+        spec(model="mlp_3x512", weight_decay=5e-4, batch_size=32),
+    ]
+    trials = load(make_run(tmp_path / "made", [*networks, *inputs, *decays, *alone]).root).trials
+    for choose, pairs in ((batch_norms_of, networks), (inputs_of, inputs), (regularizers_of, decays)):
+        chosen, lines, _, _ = choose(trials)
+        assert set(chosen["spec_id"]) == {one.spec_id for one in pairs}
+        assert lines.nunique() == len(pairs)

@@ -14,7 +14,6 @@ from analysis import style
 from analysis.captions import line_label
 from analysis.cells import LEVEL, line_columns
 
-_NOTE_WIDTH = 76  # characters of small print across the figure
 _NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
 
 
@@ -57,12 +56,12 @@ def curves_figure(
     panels = _panels(subject)
     looks = {name: style.look(index) for index, name in enumerate(subject.order)}
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
-    note = textwrap.wrap(told + _left_out(subject.trials), _NOTE_WIDTH, break_on_hyphens=False)
     handles = _handles(subject, looks)
-    legend_rows = -(-len(handles) // 2)
-    below = legend_rows + len(note)
-    wrapped = textwrap.fill(subtitle, _NOTE_WIDTH)
     titles = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
+    across = style.note_width(len(titles))
+    note = textwrap.wrap(told + _left_out(subject.trials), across, break_on_hyphens=False)
+    below = -(-len(handles) // 2) + len(note)
+    wrapped = textwrap.fill(subtitle, across)
     figure, axes = style.new_panels(subject.title, wrapped, below, titles)
     for trials, place in zip(panels.values(), axes, strict=False):
         for (_, trial), line in zip(trials.iterrows(), subject.lines[trials.index], strict=True):

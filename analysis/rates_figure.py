@@ -14,7 +14,6 @@ from analysis.captions import line_label
 from analysis.cells import LEVEL, line_columns
 from analysis.summary import summary
 
-_NOTE_WIDTH = 76
 _DODGE = 0.02  # decades between the marks of neighbouring levels, which would hide each other
 _UNFITTED = {"scheduler": "x", "diverged": "+"}
 _NOTE = (
@@ -40,14 +39,15 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
     left_out = int((trials["epochs"] == 0).sum())
     told = _NOTE + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
-    note = textwrap.wrap(told, _NOTE_WIDTH, break_on_hyphens=False)
+    across = style.note_width(len(groups))
+    note = textwrap.wrap(told, across, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())
     looks = {level: style.look(index) for index, level in enumerate(levels)}
     handles = [style.handle(f"level p = {level:g}", look) for level, look in looks.items()]
     below = len(note) + -(-len(handles) // 3)
     title = "Epochs to converge vs learning rate"
     titles = [_title(group, names) for group in groups]
-    figure, panels = style.new_panels(title, textwrap.fill(subtitle, _NOTE_WIDTH), below, titles)
+    figure, panels = style.new_panels(title, textwrap.fill(subtitle, across), below, titles)
     for axes, group in zip(panels, groups, strict=True):
         for index, (level, look) in enumerate(looks.items()):
             own = group[group[LEVEL] == level]

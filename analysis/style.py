@@ -1,4 +1,4 @@
-"""How every figure looks: one paper column wide, told apart by colour, marker and dash, readable in grayscale."""
+"""How every figure looks: one or two paper columns wide, told apart by colour, marker and dash, readable in gray."""
 
 import textwrap
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
 MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
 PADDING = 0.08  # inches
 TITLE_HEIGHT = 0.14  # inches, of a further line of the title
-PANEL_GAP = 0.5  # inches between axes one above the other, besides their titles
-PANEL_TITLE_WIDTH = 66  # characters
+PANEL_GAP = 0.5  # inches between rows of axes, besides their titles
+PANEL_TITLE_CHARACTERS, NOTE_CHARACTERS = 22, 22.8  # to the inch
 LINE_HEIGHT = 0.125  # inches, of the small print
 SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
 GREY = "#555555"
@@ -72,26 +72,45 @@ def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
 
 
 def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """The same with several axes, one above the other; `panels` are their titles, "" for none."""
-    titles = [textwrap.fill(panel, PANEL_TITLE_WIDTH) for panel in panels]
+    """The same with several axes; `panels` are their titles, "" for none. More than one fill both columns of a page."""
+    columns = _columns(len(panels))
+    width = _width(len(panels))
+    plot_width = width / columns - MARGIN_LEFT - MARGIN_RIGHT  # inches
+    titles = [textwrap.fill(panel, int(PANEL_TITLE_CHARACTERS * plot_width)) for panel in panels]
     above = max((1 + text.count("\n") for text in titles if text), default=0) * LINE_HEIGHT
     subtitle_at = 0.23 + TITLE_HEIGHT * title.count("\n")
     head = subtitle_at + 0.07 + LINE_HEIGHT * (1 + subtitle.count("\n")) + above
     foot = 0.38 + below * LINE_HEIGHT + 2 * PADDING
     step = PLOT_HEIGHT + PANEL_GAP + above
-    height = head + PLOT_HEIGHT + (len(panels) - 1) * step + foot
-    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    rows = -(-len(panels) // columns)
+    height = head + PLOT_HEIGHT + (rows - 1) * step + foot
+    figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
-    width = 1 - (MARGIN_LEFT + MARGIN_RIGHT) / WIDTH
-    bottoms = [foot + step * number for number in reversed(range(len(panels)))]  # inches
-    places = [(MARGIN_LEFT / WIDTH, bottom / height, width, PLOT_HEIGHT / height) for bottom in bottoms]
-    figure.text(PADDING / WIDTH, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
+    figure.text(PADDING / width, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
     quiet: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28}
-    figure.text(PADDING / WIDTH, 1 - subtitle_at / height, subtitle, **quiet)
-    axes = [_plain_axes(figure, place) for place in places]
-    for own, text in zip(axes, titles, strict=True):
-        own.set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28)
+    figure.text(PADDING / width, 1 - subtitle_at / height, subtitle, **quiet)
+    axes = []
+    for number, text in enumerate(titles):
+        row, column = divmod(number, columns)
+        left, bottom = column * width / columns + MARGIN_LEFT, foot + (rows - 1 - row) * step  # inches
+        place = (left / width, bottom / height, plot_width / width, PLOT_HEIGHT / height)
+        axes.append(_plain_axes(figure, place))
+        axes[-1].set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28)
     return figure, axes
+
+
+def _columns(panels: int) -> int:
+    """Panels side by side: four make a square, others rows of up to three."""
+    return 2 if panels == 4 else min(panels, 3)
+
+
+def _width(panels: int) -> float:
+    return WIDTH if panels == 1 else 2 * WIDTH
+
+
+def note_width(panels: int) -> int:
+    """Characters of small print across a figure of so many panels."""
+    return int(NOTE_CHARACTERS * (_width(panels) - 2 * PADDING))
 
 
 def _plain_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
@@ -115,7 +134,7 @@ def log_epochs(axes: Axes) -> None:
 def small_print(figure: Figure, text: str, rows: int) -> None:
     """Lines of text at the foot of the figure."""
     top = (rows * LINE_HEIGHT + 0.5 * PADDING) / figure.get_figheight()
-    figure.text(PADDING / WIDTH, top, text, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
+    figure.text(PADDING / figure.get_figwidth(), top, text, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
 
 
 def handle(label: str, look: Look) -> Line2D:
@@ -129,7 +148,7 @@ def legend(figure: Figure, handles: list[Line2D], columns: int, rows: int) -> No
         handles=handles,
         ncols=columns,
         loc="upper left",
-        bbox_to_anchor=(PADDING / WIDTH, (rows * LINE_HEIGHT + 1.5 * PADDING) / figure.get_figheight()),
+        bbox_to_anchor=(PADDING / figure.get_figwidth(), (rows * LINE_HEIGHT + 1.5 * PADDING) / figure.get_figheight()),
         fontsize=SMALL,
         frameon=False,
         borderpad=0,

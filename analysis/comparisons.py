@@ -109,4 +109,4 @@ def _published_norm() -> Published:
         own = table[table["batch_norm"] == flag]
         epochs = own["epoch"].astype(float).tolist()
         points[name] = [(epochs, own[column].tolist()) for column in ("train_accuracy", "test_accuracy")]
-    return Published("published (the seed): Inception on CIFAR-10, n = 1", "epochs", points)
+    return Published("published (the seed): CIFAR-10, n = 1", "epochs", points)

@@ -1,4 +1,4 @@
-"""Figure: generalization error vs label corruption level, where the error is that on the clean test set."""
+"""Figure: generalization error vs label corruption level, where the error is that on test labels, which stay clean."""
 
 import pandas as pd
 from matplotlib.axes import Axes

@@ -32,8 +32,14 @@ class EpochRecord:
     train_accuracy_clean: float | None = _column(
         "the same over all other samples; null without such samples", unit="fraction"
     )
-    test_loss: float | None = _column("cross-entropy on the clean test set; null when not measured", unit="nats")
-    test_accuracy: float | None = _column("accuracy on the clean test set; null when not measured", unit="fraction")
+    test_loss: float | None = _column(
+        "cross-entropy on the test set, labels clean, pixels corrupted like the training set; null when not measured",
+        unit="nats",
+    )
+    test_accuracy: float | None = _column(
+        "accuracy on the test set, labels clean, pixels corrupted like the training set; null when not measured",
+        unit="fraction",
+    )
     exact_train_accuracy: float | None = _column(
         "accuracy over the whole training set, eval mode, no augmentation; null when not measured", unit="fraction"
     )

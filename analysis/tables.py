@@ -178,7 +178,9 @@ def _learning_rates(frames: Frames) -> list[str] | None:
         "max_epochs",
         "diverged",
     ]
-    text = "One trial a rate and seed. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
+    text = (
+        "One trial a rate and seed. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
+    )
     return ["## Learning rate", text, _table([*_NETWORK, *head], rows)]
 
 

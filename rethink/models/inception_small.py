@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from rethink.models.dropout import dropout_layers
-from rethink.models.glorot import initialize_glorot
+from rethink.models.initialization import initialize_he
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
 
@@ -33,7 +33,7 @@ class InceptionSmall(nn.Sequential):
             *dropout_layers(dropout),
             nn.Linear(336, classes),
         )
-        initialize_glorot(self)
+        initialize_he(self)
 
 
 class Inception(nn.Module):

@@ -56,7 +56,7 @@ def curves_figure(
     panels = _panels(subject)
     looks = {name: style.look(index) for index, name in enumerate(subject.order)}
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
-    handles = _handles(subject, looks)
+    handles = _handles(subject, looks, counted=len(panels) == 1)
     titles = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
     across = style.note_width(len(titles))
     note = textwrap.wrap(told + _left_out(subject.trials), across, break_on_hyphens=False)
@@ -121,10 +121,18 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
         axes.set_ylim(0, 1.03)
 
 
-def _handles(subject: Subject, looks: dict[str, style.Look]) -> list[Line2D]:
+def _handles(subject: Subject, looks: dict[str, style.Look], *, counted: bool) -> list[Line2D]:
+    """The legend; with the lines' trials where no panel's title says them."""
     counts = subject.lines.value_counts().to_dict()
     return [
-        Line2D([], [], label=f"{name} ({counts[name]} trials)", color=look.color, marker=look.marker, ms=3.5)
+        Line2D(
+            [],
+            [],
+            label=f"{name} ({counts[name]} trial{'s' if counts[name] > 1 else ''})" if counted else name,
+            color=look.color,
+            marker=look.marker,
+            ms=3.5,
+        )
         for name, look in looks.items()
         if name in counts
     ]

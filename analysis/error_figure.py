@@ -1,18 +1,20 @@
 """Figure: generalization error vs label corruption level, where the error is that on test labels, which stay clean."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.lines import Line, framed, lines_of
+from analysis.lines import Line, framed, lines_of, with_published
 from analysis.summary import ended_trials
 
 _NOTE = (
     "Line: mean over the n seeds that ended and were tested; band: least to greatest; dots: seeds; "
-    "open triangles: seeds that ended without fitting the training set. "
-    "Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, test labels corrupted too."
+    "open triangles: seeds that ended without fitting the training set."
 )
+_PUBLISHED_NOTE = " Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, test labels corrupted too."
 
 
 def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figure:
@@ -22,11 +24,15 @@ def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figu
     """
     lines = lines_of(trials, "test_error_n")
     title = "Generalization error vs label corruption level"
-    figure, axes = framed(title, subtitle, lines, _NOTE, len(trials) - len(_tested(trials)))
+    published = with_published(lines)
+    note = _NOTE + (_PUBLISHED_NOTE if published else "")
+    figure, (axes,) = framed(title, subtitle, lines, note, len(trials) - len(_tested(trials)))
     for number in sorted(classes):
         _draw_chance(axes, number)
+    for line in published.values():
+        crosses: dict[str, Any] = {"color": line.look.color, "marker": "x", "markersize": 3.5, "linestyle": ""}
+        axes.plot(line.published["level"], line.published["test_error"], alpha=0.4, **crosses)
     for line in lines:
-        line.draw_published(axes, "test_error")
         _draw(axes, line)
     axes.set_ylabel("test error (clean labels)", fontsize=style.TEXT)
     axes.set_ylim(0, 1)

@@ -19,7 +19,6 @@ from analysis.published import read
 from analysis.summary import summary
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
-_NOTE_WIDTH = 76  # characters of small print across the figure
 _LABEL_WIDTH = 62  # characters of a legend label in a row
 _SHORT = 32  # characters of a legend label of which two fit side by side
 
@@ -43,13 +42,11 @@ class Line:
         levels = _floats(self.cells[LEVEL]) + self.dodge
         axes.fill_between(levels, _floats(least), _floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
 
-    def draw_published(self, axes: Axes, column: str) -> list[float]:
-        """Faint crosses: the seed's values of that column for this line's model; returns them."""
+    @property
+    def published(self) -> pd.DataFrame:
+        """The seed's rows for this line's model, in order of level; none for a model that it did not run."""
         table = read("seed_label_corruption").table
-        own = table[table["model"] == str(self.trials["model"].iloc[0])]
-        crosses: dict[str, Any] = {"color": self.look.color, "marker": "x", "markersize": 3.5, "linestyle": ""}
-        axes.plot(own["level"].to_numpy(dtype=float), own[column].to_numpy(dtype=float), alpha=0.4, **crosses)
-        return [float(value) for value in own[column]]
+        return table[table["model"] == str(self.trials["model"].iloc[0])]
 
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
         """One dot a trial, or one open upward triangle where the trial did not fit."""
@@ -94,22 +91,39 @@ def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
     return lines
 
 
-def framed(title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int) -> tuple[Figure, Axes]:
-    """A figure with a level axis, the lines' legend, and a note that says what is drawn and how many trials are not."""
+def with_published(lines: Sequence[Line]) -> dict[str, Line]:
+    """The first line of every model of which there are published values, by model."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        if not line.published.empty:
+            found.setdefault(str(line.trials["model"].iloc[0]), line)
+    return found
+
+
+def framed(
+    title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int, panels: Sequence[str] = ("",)
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a level axis, the lines' legend, and a note that says what is drawn and how many trials are not.
+
+    `panels` are the titles of its axes; the trials belong to the first.
+    """
     shifted = " Lines are set apart sideways for legibility." if len(lines) > 1 else ""
     told = note + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
-    wrapped = textwrap.wrap(told, _NOTE_WIDTH, break_on_hyphens=False)
+    across = style.note_width(len(panels))
+    wrapped = textwrap.wrap(told, across, break_on_hyphens=False)
     columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
     labels = [textwrap.fill(line.label, _LABEL_WIDTH) for line in lines]
     legend_rows = -(-len(lines) // columns) + sum(label.count("\n") for label in labels)
-    figure, axes = style.new_figure(title, textwrap.fill(subtitle, _NOTE_WIDTH), legend_rows + len(wrapped))
+    figure, places = style.new_panels(title, textwrap.fill(subtitle, across), legend_rows + len(wrapped), panels)
     style.small_print(figure, "\n".join(wrapped), len(wrapped))
     handles = [Line2D([], [], label=label, **line.look.of_line) for label, line in zip(labels, lines, strict=True)]
     style.legend(figure, handles, columns, legend_rows + len(wrapped))
     levels = sorted({float(level) for line in lines for level in line.cells[LEVEL]})
-    axes.set_xticks(levels, [f"{level:g}" for level in levels])
-    axes.set_xlim(-0.06, 1.06)
-    axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
+    for axes in places:
+        axes.set_xticks(levels, [f"{level:g}" for level in levels])
+        axes.set_xlim(-0.06, 1.06)
+        axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
     if left_out == sum(len(line.trials) for line in lines):
-        axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center", fontsize=style.TEXT)
-    return figure, axes
+        first = places[0]
+        first.text(0.5, 0.5, "nothing measured yet", transform=first.transAxes, ha="center", fontsize=style.TEXT)
+    return figure, places

@@ -65,14 +65,11 @@ def look(index: int) -> Look:
     return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[index % len(_DASHES)])
 
 
-def new_figure(title: str, subtitle: str, below: int) -> tuple[Figure, Axes]:
-    """A titled figure of any height, with room for `below` lines of small print under the axes."""
-    figure, (axes,) = new_panels(title, subtitle, below, [""])
-    return figure, axes
-
-
 def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    """The same with several axes; `panels` are their titles, "" for none. More than one fill both columns of a page."""
+    """A titled figure of any height, with room for `below` lines of small print under its axes.
+
+    `panels` are the axes' titles, "" for none. More than one fill both columns of a page.
+    """
     columns = _columns(len(panels))
     width = _width(len(panels))
     plot_width = width / columns - MARGIN_LEFT - MARGIN_RIGHT  # inches

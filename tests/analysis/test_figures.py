@@ -65,6 +65,26 @@ def test_error_mean_dots_triangles_and_chance(run):
     assert "Not drawn: 2 trials." in small_print(figure)
 
 
+def test_published_epochs_stand_beside_ours_and_published_errors_among_them(run):
+    trials = load(run.root).trials
+    ours, theirs = epochs_figure(trials, "made").axes
+    (line,) = theirs.lines
+    assert list(line.get_xdata()) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert list(line.get_ydata()) == [30, 45, 64, 83, 91, 86]  # MLP-512, from the seed's logs
+    assert "95%" in theirs.get_ylabel()
+    assert ours.get_ylim()[1] == pytest.approx(1.08 * 30)  # the published values do not stretch our axis
+    crosses = drawn(error_figure(trials, "made", {10}), "x", False)
+    assert crosses[0] == (0, 0.4539)
+    assert len(crosses) == 6
+
+
+def test_a_model_without_published_values_is_not_said_to_have_them(tmp_path):
+    trials = load(make_run(tmp_path / "demo", [spec(model="mlp_3x512")]).root).trials
+    for figure in (epochs_figure(trials, "made"), error_figure(trials, "made", {10})):
+        assert "ublished" not in small_print(figure)
+        assert len(figure.axes) == 1
+
+
 def test_without_classes_there_is_no_chance_level(run):
     figure = error_figure(load(run.root).trials, "made", set())
     assert not figure.axes[0].texts

@@ -20,20 +20,19 @@ from rethink.sweep import Sweep
 
 WEIGHT_DECAY = 5e-4  # the paper's, appendix A
 DROPOUT = 0.5
-ALONE: list[dict[str, Any]] = [
-    {},
-    {"weight_decay": WEIGHT_DECAY},
-    {"dropout": DROPOUT},
-    {"random_crop": True},
-    {"random_crop": True, "flip": True},
-]
+CROP = {"random_crop": True}  # padded as the data set usually is
+INNER_CROP = {"random_crop": True, "crop_padding": 0}  # out of the stored image, which has to be larger
 
 
-def tables(**network: Any) -> list[dict[str, Any]]:
+def tables(crop: dict[str, Any] = CROP, **network: Any) -> list[dict[str, Any]]:
     """Both tables of one network: the grid and dropout on true labels, every regularizer alone on random ones."""
-    grid = {"random_crop": [False, True], "weight_decay": [0.0, WEIGHT_DECAY]}
-    true_labels = [{**network, **grid}, {**network, "dropout": DROPOUT}]
-    return [*true_labels, *({**network, "label_corruption": 1.0, **regularizer} for regularizer in ALONE)]
+    decay, dropout = {"weight_decay": WEIGHT_DECAY}, {"dropout": DROPOUT}
+    true_labels = [{}, decay, crop, {**crop, **decay}, dropout]
+    random_labels = [{}, decay, dropout, crop, {**crop, "flip": True}]
+    return [
+        *({**network, **regularizers} for regularizers in true_labels),
+        *({**network, "label_corruption": 1.0, **regularizers} for regularizers in random_labels),
+    ]
 
 
 def all_tables(networks: list[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
@@ -52,11 +51,11 @@ SWEEP = Sweep(
         "default": [
             *all_tables(MLPS, train_samples=500, seed=[0, 1, 2], max_epochs=300, test_every=10),
             *tables(**ALEXNET, train_samples=250, max_epochs=150, test_every=10),
-            # Crops of 20×20 out of 28×28, as the paper's are smaller than its images.
+            # Crops of 20×20 out of 28×28: the paper's, too, are smaller than its images.
             *all_tables(
                 INCEPTIONS,
                 image_size=20,
-                crop_padding=0,
+                crop=INNER_CROP,
                 train_samples=128,
                 batch_size=32,
                 learning_rate=0.01,

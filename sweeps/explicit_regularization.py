@@ -20,8 +20,8 @@ from rethink.sweep import Sweep
 
 WEIGHT_DECAY = 5e-4  # the paper's, appendix A
 DROPOUT = 0.5
-CROP = {"random_crop": True}  # padded as the data set usually is
-INNER_CROP = {"random_crop": True, "crop_padding": 0}  # out of the stored image, which has to be larger
+CROP: dict[str, Any] = {"random_crop": True}  # padded as the data set usually is
+INNER_CROP: dict[str, Any] = {"random_crop": True, "crop_padding": 0}  # out of the stored image, which has to be larger
 
 
 def tables(crop: dict[str, Any] = CROP, **network: Any) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def all_tables(networks: list[dict[str, Any]], **fields: Any) -> list[dict[str, 
 
 
 MLPS = [{"model": "mlp_1x512"}, {"model": "mlp_3x512"}]
-ALEXNET = {"model": "alexnet_small"}
+ALEXNET: dict[str, Any] = {"model": "alexnet_small"}
 INCEPTIONS = [{"model": "inception_small", "batch_norm": True}, {"model": "inception_small", "batch_norm": False}]
 
 SWEEP = Sweep(

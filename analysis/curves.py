@@ -124,17 +124,11 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
 def _handles(subject: Subject, looks: dict[str, style.Look], *, counted: bool) -> list[Line2D]:
     """The legend; with the lines' trials where no panel's title says them."""
     counts = subject.lines.value_counts().to_dict()
+    drawn = {name: look for name, look in looks.items() if name in counts}
+    trials = {name: f" ({counts[name]} trial{'s' if counts[name] > 1 else ''})" if counted else "" for name in drawn}
     return [
-        Line2D(
-            [],
-            [],
-            label=f"{name} ({counts[name]} trial{'s' if counts[name] > 1 else ''})" if counted else name,
-            color=look.color,
-            marker=look.marker,
-            ms=3.5,
-        )
-        for name, look in looks.items()
-        if name in counts
+        Line2D([], [], label=name + trials[name], color=look.color, marker=look.marker, ms=3.5)
+        for name, look in drawn.items()
     ]
 
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.lines import Line, framed, lines_of, with_published
+from analysis.lines import Line, framed, lines_of, mark_levels, with_published
 
 LOG_FROM = 20  # a linear axis hides the fast lines once the slowest takes this many times as long
 _NOTE = (
@@ -35,12 +35,13 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     return figure
 
 
-def _draw_published(axes: Axes, published: dict[str, Line]) -> None:
+def _draw_published(axes: Axes, published: list[Line]) -> None:
     """On axes of their own: other data, another scale, and 95% instead of 100%."""
-    for line in published.values():
+    for line in published:
         axes.plot(line.published["level"], line.published["epochs_to_converge"], **line.look.of_line, alpha=0.5)
+    mark_levels(axes, [level for line in published for level in line.published["level"]])
     axes.set_ylabel("epochs to 95%, extrapolated", fontsize=style.TEXT)
-    _scale(axes, [epochs for line in published.values() for epochs in line.published["epochs_to_converge"]])
+    _scale(axes, [epochs for line in published for epochs in line.published["epochs_to_converge"]])
 
 
 def _draw(axes: Axes, line: Line) -> None:

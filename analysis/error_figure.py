@@ -29,7 +29,7 @@ def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figu
     figure, (axes,) = framed(title, subtitle, lines, note, len(trials) - len(_tested(trials)))
     for number in sorted(classes):
         _draw_chance(axes, number)
-    for line in published.values():
+    for line in published:
         crosses: dict[str, Any] = {"color": line.look.color, "marker": "x", "markersize": 3.5, "linestyle": ""}
         axes.plot(line.published["level"], line.published["test_error"], alpha=0.4, **crosses)
     for line in lines:

@@ -91,13 +91,10 @@ def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
     return lines
 
 
-def with_published(lines: Sequence[Line]) -> dict[str, Line]:
-    """The first line of every model of which there are published values, by model."""
-    found: dict[str, Line] = {}
-    for line in lines:
-        if not line.published.empty:
-            found.setdefault(str(line.trials["model"].iloc[0]), line)
-    return found
+def with_published(lines: Sequence[Line]) -> list[Line]:
+    """Of every model of which there are published values, its first line."""
+    first = {str(line.trials["model"].iloc[0]): line for line in reversed(lines)}
+    return [line for line in reversed(first.values()) if not line.published.empty]
 
 
 def framed(
@@ -118,12 +115,17 @@ def framed(
     style.small_print(figure, "\n".join(wrapped), len(wrapped))
     handles = [Line2D([], [], label=label, **line.look.of_line) for label, line in zip(labels, lines, strict=True)]
     style.legend(figure, handles, columns, legend_rows + len(wrapped))
-    levels = sorted({float(level) for line in lines for level in line.cells[LEVEL]})
     for axes in places:
-        axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_xlim(-0.06, 1.06)
         axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
+    mark_levels(places[0], [float(level) for line in lines for level in line.cells[LEVEL]])
     if left_out == sum(len(line.trials) for line in lines):
         first = places[0]
         first.text(0.5, 0.5, "nothing measured yet", transform=first.transAxes, ha="center", fontsize=style.TEXT)
     return figure, places
+
+
+def mark_levels(axes: Axes, levels: Sequence[float]) -> None:
+    """Ticks at the levels measured, and nowhere else."""
+    marked = sorted(set(levels))
+    axes.set_xticks(marked, [f"{level:g}" for level in marked])

@@ -27,7 +27,11 @@ SWEEP = Sweep(
     [
         (["--label-corruption", "1.2"], "label_corruption = 1.2 is not allowed: in [0, 1]"),
         (["--label-corruption", "half"], "'half' is not allowed: a value of type float"),
-        (["--model", "resnet"], "unknown model 'resnet'; choose from alexnet_small,"),
+        (["--small", "--model", "resnet"], "unknown model 'resnet'; choose from alexnet_small,"),
+        (
+            ["--model", "wide_resnet"],
+            "model = 'wide_resnet' is not allowed: the settings here are those of mlp_1x512, al",
+        ),
         (["--dataset", "mnist"], "unknown data set 'mnist'; choose from cifar10,"),
         (["--train-samples", "5001"], "train_samples = 5001 is not allowed: fashion_mnist_mini has 5000"),
         (["--image-size", "29"], "image_size = 29 is not allowed: fashion_mnist_mini has images of 28 pixels"),
@@ -37,7 +41,7 @@ SWEEP = Sweep(
         (["--crop-padding", "4"], "crop_padding = 4 is not allowed: a number with random_crop"),
         (["--pixel-corruption", "blurred"], "pixel_corruption = 'blurred' is not allowed: none or shuffled_pixels"),
         (["--precision", "fp8"], "precision = 'fp8' is not allowed: fp32 or bf16"),
-        (["--model", "wide_resnet", "--depth", "11"], "depth = 11 is not allowed"),
+        (["--small", "--model", "wide_resnet", "--depth", "11"], "depth = 11 is not allowed"),
         (["--dataset", "image_folder"], "image_size is missing"),
         (["--seed", "-1"], "seed = -1 is not allowed"),
         (["--storage", "/proc/nowhere"], "storage /proc/nowhere cannot be written"),
@@ -98,8 +102,27 @@ def test_blocks_are_crossed_and_united_without_repetition() -> None:
         ("mlp_1x512", 1.0, 0),
         ("alexnet_small", 0.0, 1),
     ]
-    overridden = SWEEP.specs("default", {"model": ["mlp_3x512"], "seed": [4], "label_corruption": [0.0]})
-    assert len(overridden) == 1
+    overridden = SWEEP.specs("default", {"seed": [4], "label_corruption": [0.0], "momentum": [0.5, 0.9]})
+    assert [(s.model, s.seed, s.momentum) for s in overridden] == [
+        ("mlp_1x512", 4, 0.5),
+        ("mlp_1x512", 4, 0.9),
+        ("alexnet_small", 4, 0.5),
+        ("alexnet_small", 4, 0.9),
+    ]
+    same_twice = Sweep("twice", "for tests", {"default": [{"model": "mlp_1x512"}, {"model": "mlp_1x512", "seed": 1}]})
+    assert len(same_twice.specs("default", {"seed": [4]})) == 1
+
+
+def test_a_model_keeps_the_settings_of_its_own_blocks() -> None:
+    """No block written for another model is taken for it; a variant of one model takes any other in its place."""
+    (alexnet,) = SWEEP.specs("default", {"model": ["alexnet_small"]})
+    assert (alexnet.model, alexnet.label_corruption, alexnet.seed) == ("alexnet_small", 0.0, 1)
+    both = SWEEP.specs("default", {"model": ["alexnet_small", "mlp_1x512"]})
+    assert both == SWEEP.specs("default", {})
+    (other,) = SWEEP.specs("small", {"model": ["mlp_3x512"]})
+    assert (other.model, other.train_samples) == ("mlp_3x512", 100)
+    with pytest.raises(SpecError, match="mlp_3x512"):
+        SWEEP.specs("default", {"model": ["mlp_1x512", "mlp_3x512"]})
 
 
 def test_what_a_sweep_leaves_open_is_the_models_and_data_sets_own() -> None:

@@ -70,6 +70,14 @@ def test_curves_are_the_rows_and_end_in_a_mark_that_tells_a_fit(tmp_path: Path) 
     assert list(published.get_xdata()) == [4000, 5700]
 
 
+@pytest.mark.parametrize(("models", "told"), [(["mlp_1x512"], " (1 trial)"), (["mlp_1x512", "mlp_3x512"], "")])
+def test_no_legend_counts_trials_over_panels(tmp_path: Path, models: list[str], told: str) -> None:
+    specs = [spec(model=model, **fields) for model in models for fields in INPUTS]
+    frames = frames_of(tmp_path, specs, [5] * len(specs))
+    (legend,) = dict(curve_figures(frames, lambda _: "made"))["inputs_loss"].legends
+    assert [text.get_text() for text in legend.get_texts()][:2] == [f"true labels{told}", f"random labels{told}"]
+
+
 def test_train_is_solid_and_test_dashed_where_it_was_measured(tmp_path: Path) -> None:
     specs = [spec(model="inception_small", batch_norm=on) for on in (True, False)]
     run = make_run(tmp_path / "made", specs)

@@ -8,8 +8,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # FFCV is built from source against OpenCV and libjpeg-turbo.
 PACKAGES := build-essential pkg-config python3-dev python3-venv libopencv-dev libturbojpeg0-dev
-# The tests rebuild the embedded images from Debian's Fashion-MNIST.
-TEST_PACKAGES := dataset-fashion-mnist
+# The tests rebuild the embedded images from Debian's Fashion-MNIST, and open pages in a browser.
+TEST_PACKAGES := dataset-fashion-mnist chromium
 READY := .venv/.ready
 
 .PHONY: demo test lint bench packages test-packages

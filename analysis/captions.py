@@ -25,6 +25,11 @@ def told(values: Mapping[str, Any]) -> list[str]:
     return [text if name == "dataset" else f"{name.replace('_', ' ')} {text}" for name, text in known.items()]
 
 
+def options_text(values: Mapping[str, Any]) -> str:
+    """Those spec values, in words, that are not simply off; "" for none."""
+    return ", ".join(told({name: value for name, value in values.items() if not _is_off(name, value)}))
+
+
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
     """Data set, training images, seeds, epochs and dates of these trials, in one line; `created` by run."""
     datasets = " and ".join(sorted(trials["dataset"].unique()))
@@ -34,6 +39,21 @@ def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
     seeds = len(trials["seed"].unique())
     trained = f"up to {trials['epochs'].max():,} epochs"
     return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {trained}, {when}"
+
+
+def _trial_text(trial: Mapping[Any, Any]) -> str:
+    name = f"{trial['model']}, p = {trial['label_corruption']:g}, seed {trial['seed']}"
+    if trial["fitted"]:
+        told = f"fitted after {trial['epochs_to_fit']} epochs"
+    else:
+        told = f"not fitted after {trial['epochs']} epochs ({str(trial['stop_reason']).replace('_', ' ')})"
+    error = f", test error {trial['test_error']:.3f}" if _known(trial["test_error"]) else ""
+    return f"{name}: {told}{error} [{trial['spec_id']}]"
+
+
+def trial_texts(trials: pd.DataFrame) -> list[str]:
+    """What became of each trial, for the mark that stands for it."""
+    return [_trial_text(trial) for trial in trials.to_dict("records")]
 
 
 def span(numbers: Sequence[int]) -> str:
@@ -48,6 +68,14 @@ def _size(number: Any) -> str:
 
 def _known(value: Any) -> bool:
     return not pd.isna(value)
+
+
+def _is_off(name: str, value: Any) -> bool:
+    if not _known(value):
+        return True
+    if name == "pixel_corruption":
+        return bool(value == "none")
+    return value is False or (name in ("weight_decay", "dropout") and bool(value == 0))
 
 
 def _text(value: Any) -> str:

@@ -78,6 +78,7 @@ _OUTCOME = (
     ),
     Column("attempts", "Int64", "", "attempts begun"),
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the trial's row files"),
+    Column("rows_from_ray", "Int64", "epochs", "epochs whose own row is lost and which Ray's log of the run still has"),
 )
 _PROVENANCE = (
     Column("host", "category", "", "machine of the last attempt"),
@@ -93,6 +94,7 @@ TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
 RECORD = _declared(EpochRecord)
 EPOCHS = tuple(column for name in JOINED for column in TRIALS if column.name == name) + RECORD
+MEASURED = (_IDENTITY[1], *RECORD)  # what an epoch itself says
 
 STATISTICS = (
     Column("n", "Int64", "trials", "trials of the cell, whatever became of them"),
@@ -112,6 +114,37 @@ STATISTICS = (
     Column("epochs_to_fit_min", "Int64", "epochs", "least over the fitted trials"),
     Column("epochs_to_fit_max", "Int64", "epochs", "greatest over the fitted trials"),
     Column("unfitted_from", "Int64", "epochs", "least censoring time of the unfitted trials"),
+    Column("given_up", "Int64", "trials", "of the censored, those that the inner scheduler gave up for doing badly"),
+    Column(
+        "km_median",
+        "Float64",
+        "epochs",
+        "Kaplan-Meier median over all n; a diverged trial never fits, every other unfitted one may at any later epoch; "
+        "null where it is open, or if `given_up`: such censoring would bias it",
+    ),
+    Column(
+        "km_median_low",
+        "Float64",
+        "epochs",
+        "its 95% interval (Brookmeyer-Crowley, log-log, asymptotic: few trials are covered less often); null for n < 2",
+    ),
+    Column("km_median_high", "Float64", "epochs", "upper end; null also where it is open"),
+    Column(
+        "restricted_mean",
+        "Float64",
+        "epochs",
+        "Kaplan-Meier mean of min(epochs to fit, `horizon`) over all n; null if the last trial seen, unfitted, was "
+        "not seen to the horizon, or if `given_up`",
+    ),
+    Column(
+        "restricted_mean_low",
+        "Float64",
+        "epochs",
+        "its 95% interval (Greenwood's variance times n / (n - 1), Student's t, clipped to 0 and the horizon; a trial "
+        "without an epoch does not count); null for n < 2, and if no trial fitted; a point if all times are equal",
+    ),
+    Column("restricted_mean_high", "Float64", "epochs", "upper end"),
+    Column("horizon", "Int64", "epochs", "`max_epochs` of the cell"),
     Column(
         "test_error_n",
         "Int64",
@@ -120,13 +153,66 @@ STATISTICS = (
     ),
     Column("test_error_mean", "Float64", "fraction", "their mean"),
     Column("test_error_std", "Float64", "fraction", "their sample standard deviation (n - 1); null for n < 2"),
+    Column(
+        "test_error_low",
+        "Float64",
+        "fraction",
+        "95% interval of the mean (Student's t); null for n < 2; a point if all are equal",
+    ),
+    Column("test_error_high", "Float64", "fraction", "upper end"),
     Column("test_error_min", "Float64", "fraction", "their least"),
     Column("test_error_max", "Float64", "fraction", "their greatest"),
     Column("gap_n", "Int64", "trials", "the same for the generalization gap"),
     Column("gap_mean", "Float64", "fraction", "mean generalization gap"),
     Column("gap_std", "Float64", "fraction", "its sample standard deviation; null for n < 2"),
+    Column("gap_low", "Float64", "fraction", "95% interval of the mean (Student's t); null for n < 2"),
+    Column("gap_high", "Float64", "fraction", "upper end"),
     Column("minutes", "Float64", "min", "`seconds` summed over the cell; null if that of any trial is"),
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the cell's row files"),
+)
+SLOWDOWNS = (
+    Column("pairs", "Int64", "pairs", "trials of the cell that have a partner: level 0, equal in all else, seeds too"),
+    Column("unpaired", "Int64", "trials", "trials of the cell that have none"),
+    Column("both_fitted", "Int64", "pairs", "pairs of which both trials fitted"),
+    Column(
+        "slowdown_median",
+        "Float64",
+        "",
+        "median over all pairs of epochs to fit, divided by the partner's; null where unfitted trials leave it open",
+    ),
+    Column("slowdown_above", "Float64", "", "where it is open: it is at least this; null if nothing is known"),
+    Column("slowdown_mean", "Float64", "", "geometric mean; null unless both trials of every pair fitted"),
+    Column("slowdown_low", "Float64", "", "its 95% interval (Student's t of the logarithms); null for one pair"),
+    Column("slowdown_high", "Float64", "", "upper end"),
+)
+EFFECTS = (
+    Column("regularizer", "category", "", "spec field that is off in one trial of a pair and on in the other"),
+    Column("strength", "Float64", "", "its value where on; null for a switch; random_crop: `crop_padding`"),
+    Column("pairs", "Int64", "pairs", "pairs of trials that are equal in all else, seeds too"),
+    Column("unpaired", "Int64", "trials", "trials with the regularizer, otherwise of this cell, that have no partner"),
+    Column(
+        "measure",
+        "category",
+        "",
+        "what is compared: test_accuracy, exact_train_accuracy, generalization_gap (with minus without, fractions), "
+        "log2_epochs_to_fit (binary logarithm of the ratio)",
+    ),
+    Column(
+        "n",
+        "Int64",
+        "pairs",
+        "pairs in which both were measured, in trials that ended; for epochs: all, or none unless all fitted",
+    ),
+    Column("mean", "Float64", "", "mean difference"),
+    Column("low", "Float64", "", "its 95% interval (Student's t); null for n < 2"),
+    Column("high", "Float64", "", "upper end"),
+    Column(
+        "effect_size",
+        "Float64",
+        "",
+        "mean over the standard deviation of the differences, with Hedges' correction for small n; null for n < 3, "
+        "for which the correction leaves nothing, and where all differences are equal",
+    ),
 )
 
 
@@ -161,6 +247,18 @@ _SECTIONS = (
         "`analysis.summary.summary(trials)`: one row per cell, that is `dataset`, `train_samples`, `model`, whatever "
         "options differ within a model, and `label_corruption`; trials that differ in seeds alone share a cell.",
         STATISTICS,
+    ),
+    (
+        "slowdowns",
+        "`analysis.slowdowns.slowdowns(trials)`: one row per cell above level 0 that has partners on clean labels, "
+        "named by the columns of its cell.",
+        SLOWDOWNS,
+    ),
+    (
+        "effects",
+        "`analysis.effects.effects(trials)`: one row per regularizer, strength, measure and cell without the "
+        "regularizer, named by the columns of that cell.",
+        EFFECTS,
     ),
 )
 

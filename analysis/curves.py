@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis import style
-from analysis.captions import line_label
+from analysis.captions import line_label, trial_texts
 from analysis.cells import LEVEL, line_columns
+from analysis.svg import titles
 
 _NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
 
@@ -95,11 +96,12 @@ def _draw_trial(
         measured = rows[rows[column.column].notna()]
         xs = measured[x.column].to_numpy(dtype=float) / x.unit
         ys = measured[column.column].to_numpy(dtype=float)
-        axes.plot(xs, ys, color=look.color, linestyle=dash, linewidth=0.8, alpha=0.75)
+        told = titles(trial_texts(trial.to_frame().T))
+        axes.plot(xs, ys, color=look.color, linestyle=dash, linewidth=0.8, alpha=0.75, gid=told)
         if len(xs):
-            end = look.marker if trial["fitted"] else "^"
-            face = look.color if trial["fitted"] else "none"
-            axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, markersize=3.5, mfc=face, linestyle="", zorder=4)
+            end, face = (look.marker, look.color) if trial["fitted"] else ("^", "none")
+            quiet: dict[str, Any] = {"markersize": 3.5, "linestyle": "", "zorder": 4}
+            axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, mfc=face, gid=told, **quiet)
 
 
 def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:

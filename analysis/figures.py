@@ -1,9 +1,9 @@
 """Runs in, the files of every figure and table that their trials contain out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import style
@@ -17,30 +17,42 @@ from analysis.rates_figure import rates_figure, rates_of
 from analysis.tables import to_markdown
 from rethink.run_directory import find_runs
 
+Runs = Mapping[str, Mapping[str, Any]]  # run.json by the run's name
+
 
 def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
     """Write each figure as .png and .svg, and tables.md, into a folder; return the paths.
 
     Raises what `load` raises, and ValueError for runs that asked for no trial.
     """
-    frames = load(*run_paths)
-    if frames.trials.empty:
-        raise ValueError("the runs asked for no trial: there is nothing to draw")
-    runs = {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
-    classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
-    created = {name: run["created"] for name, run in runs.items()}
-
-    def scale_of(trials: pd.DataFrame) -> str:
-        return scale(trials, created)
-
+    frames, runs = load(*run_paths), read_runs(run_paths)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in _figures(frames, scale_of, classes):
+    for name, figure in figures(frames, runs):
         written += style.write(figure, folder / name)
     tables = folder / "tables.md"
-    tables.write_text(to_markdown(frames, scale_of(frames.trials)), encoding="utf-8")
+    tables.write_text(to_markdown(frames, scale(frames.trials, created(runs))), encoding="utf-8")
     return [*written, tables]
+
+
+def figures(frames: Frames, runs: Runs) -> Iterator[tuple[str, Figure]]:
+    """(file name, figure) for every figure that the trials contain. Raises ValueError for no trials."""
+    if frames.trials.empty:
+        raise ValueError("the runs asked for no trial: there is nothing to draw")
+    classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
+    dates = created(runs)
+    yield from _figures(frames, lambda trials: scale(trials, dates), classes)
+
+
+def read_runs(run_paths: Sequence[str | Path]) -> Runs:
+    """What run.json says of each run, by the run's name."""
+    return {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
+
+
+def created(runs: Runs) -> dict[str, str]:
+    """When each run was started, ISO 8601."""
+    return {name: run["created"] for name, run in runs.items()}
 
 
 def _figures(frames: Frames, scale_of: Scale, classes: set[int]) -> Iterator[tuple[str, Figure]]:

@@ -40,10 +40,10 @@ def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None) -> str:
     return recorded if recorded in NOT_IN_ROWS else "unfinished"
 
 
-def status(fitted: bool, attempts: int, reason: str) -> str:
+def status(fitted: bool, *, begun: bool, reason: str) -> str:
     """One of STATUSES."""
     if fitted:
         return "fitted"
-    if attempts == 0 and reason == "unfinished":
+    if not begun and reason == "unfinished":
         return "not started"
     return UNFITTED_STATUS[reason]

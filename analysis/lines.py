@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis import style
-from analysis.captions import line_label
+from analysis.captions import line_label, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.published import read
 from analysis.summary import summary
+from analysis.svg import titles
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
 _LABEL_WIDTH = 62  # characters of a legend label in a row
@@ -51,7 +52,8 @@ class Line:
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
         """One dot a trial, or one open upward triangle where the trial did not fit."""
         levels = _floats(trials[LEVEL]) + self.dodge
-        axes.plot(levels, _floats(values), **(self.look.of_dots if fitted else self.look.of_unfitted))
+        looks = self.look.of_dots if fitted else self.look.of_unfitted
+        axes.plot(levels, _floats(values), **looks, gid=titles(trial_texts(trials)))
 
 
 def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.captions import line_label
+from analysis.captions import line_label, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.summary import summary
+from analysis.svg import titles
 
 _DODGE = 0.02  # decades between the marks of neighbouring levels, which would hide each other
 _UNFITTED = {"scheduler": "x", "diverged": "+"}
@@ -91,7 +92,8 @@ def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look, shift: float
 
 
 def _mark(axes: Axes, trials: pd.DataFrame, column: str, looks: dict[str, Any], shift: float) -> None:
-    axes.plot(_floats(trials["learning_rate"]) * shift, _floats(trials[column]), **looks)
+    rates = _floats(trials["learning_rate"]) * shift
+    axes.plot(rates, _floats(trials[column]), **looks, gid=titles(trial_texts(trials)))
 
 
 def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+from analysis.svg import to_svg
 
 WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
 MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
@@ -160,6 +161,5 @@ def write(figure: Figure, path: Path) -> list[Path]:
     """Write path.png (200 dpi) and path.svg, the same bytes whenever the figure is the same."""
     png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
     figure.savefig(png, dpi=200)
-    with mpl.rc_context({"svg.hashsalt": "rethink"}):
-        figure.savefig(svg, metadata={"Date": None})
+    svg.write_text(to_svg(figure), encoding="utf-8")
     return [png, svg]

@@ -1,18 +1,25 @@
 """The trials frame in, one row of statistics per cell out; and the same as text for a terminal."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.captions import span
 from analysis.cells import cell_columns
 from analysis.censoring import censored_median
 from analysis.columns import STATISTICS, TRIALS
+from analysis.intervals import mean_interval
+from analysis.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 from analysis.typed import typed
 
 _SPELLED = {"label_corruption": "p", "train_samples": "images", "dataset": "data"}
-_NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not what the spec leads to
+NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not what the spec leads to
 
+_Cell = Mapping[str, npt.NDArray[Any]]  # some of its trials' columns, by name
 _COUNTED = ("n", "fitted", "censored", "diverged", "failed", "unfinished", "damaged_lines")
 _LEGEND = (
     "{fitted} of {n} trials fitted; {censored} censored ({diverged} diverged), {failed} failed, "
@@ -26,57 +33,108 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """One row per cell, described in docs/dataframes.md. No trial is left out of n."""
     names = cell_columns(trials)
     columns = [column for name in names for column in TRIALS if column.name == name] + list(STATISTICS)
-    groups = trials.groupby(names, observed=True, dropna=False)
-    rows = [{**_plain(group[names].iloc[0]), **_statistics(group)} for _, group in groups]
-    return typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+    cells = _places(trials, names)
+    told = trials[names].iloc[[places[0] for places in cells]]
+    values = _needed(trials)
+    rows = [_statistics({name: array[places] for name, array in values.items()}) for places in cells]
+    table = {name: told[name].tolist() for name in names}
+    return typed(table | {column.name: [row[column.name] for row in rows] for column in STATISTICS}, columns)
 
 
 def ended_trials(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials whose last epoch is a result: all but the unfinished and the failed."""
-    return trials[~trials["stop_reason"].isin(_NO_RESULT)]
+    return trials[~trials["stop_reason"].isin(NO_RESULT)]
 
 
-def _plain(values: "pd.Series[Any]") -> dict[str, Any]:
-    return {str(name): None if pd.isna(value) else value for name, value in values.items()}
+def _places(trials: pd.DataFrame, names: list[str]) -> list[npt.NDArray[np.intp]]:
+    """The places of the trials of each cell, the cells in order."""
+    cell = trials.groupby(names, observed=True, dropna=False).ngroup().to_numpy()
+    order = np.argsort(cell, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(cell[order])) + 1) if len(order) else []
 
 
-def _statistics(cell: pd.DataFrame) -> dict[str, Any]:
-    status = cell["status"].value_counts()
-    ended = ended_trials(cell)
-    error, gap = ended["test_error"].dropna(), ended["generalization_gap"].dropna()
+def _needed(trials: pd.DataFrame) -> _Cell:
+    """The columns that the statistics are of, as arrays: a frame for each of a thousand cells would take seconds."""
+    ended = ~trials["stop_reason"].isin(NO_RESULT)
     return {
-        "n": len(cell),
-        "fitted": status["fitted"],
-        "censored": status["censored"],
-        "diverged": (cell["stop_reason"] == "diverged").sum(),
-        "failed": status["failed"],
+        **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
+        **{name: trials[name].to_numpy(dtype=np.int64) for name in ("epochs", "max_epochs", "damaged_lines")},
+        "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
+        "time": trials["epochs_to_fit"].fillna(trials["epochs"]).to_numpy(dtype=np.int64),  # of the fit or censoring
+        "seconds": _floats(trials["seconds"]),
+        "test_error": _floats(trials["test_error"].where(ended)),
+        "gap": _floats(trials["generalization_gap"].where(ended)),
+    }
+
+
+def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _statistics(cell: _Cell) -> dict[str, Any]:
+    status = Counter(cell["status"])
+    why_unfitted = Counter(cell["stop_reason"][~cell["fitted"]])
+    error, gap = (cell[name][~np.isnan(cell[name])] for name in ("test_error", "gap"))
+    return {
+        "n": len(cell["status"]),
+        **{name: status[name] for name in ("fitted", "censored", "failed")},
+        "diverged": why_unfitted["diverged"],
+        "given_up": why_unfitted["scheduler"],
         "unfinished": status["unfinished"] + status["not started"],
         **_epochs_to_fit(cell),
+        **_survival(cell, biased=why_unfitted["scheduler"] > 0),
         **_mean_and_spread("test_error", error),
-        "test_error_min": error.min(),
-        "test_error_max": error.max(),
+        "test_error_min": _least(error),
+        "test_error_max": _greatest(error),
         **_mean_and_spread("gap", gap),
-        "minutes": cell["seconds"].sum(skipna=False) / 60,
+        "minutes": None if np.isnan(cell["seconds"]).any() else cell["seconds"].sum() / 60,
         "damaged_lines": cell["damaged_lines"].sum(),
     }
 
 
-def _epochs_to_fit(cell: pd.DataFrame) -> dict[str, Any]:
-    fitted = cell["fitted"].astype(bool)
-    times = cell["epochs_to_fit"].fillna(cell["epochs"])
+def _epochs_to_fit(cell: _Cell) -> dict[str, Any]:
+    times, fitted = cell["time"], cell["fitted"]
     median, above = censored_median(times.tolist(), fitted.tolist())
     return {
         "epochs_to_fit_median": median,
         "epochs_to_fit_above": above,
-        "epochs_to_fit_min": times[fitted].min(),
-        "epochs_to_fit_max": times[fitted].max(),
-        "unfitted_from": times[~fitted].min(),
+        "epochs_to_fit_min": _least(times[fitted]),
+        "epochs_to_fit_max": _greatest(times[fitted]),
+        "unfitted_from": _least(times[~fitted]),
     }
 
 
-def _mean_and_spread(name: str, values: "pd.Series[float]") -> dict[str, Any]:
-    several = len(values) > 1
-    return {f"{name}_n": len(values), f"{name}_mean": values.mean(), f"{name}_std": values.std() if several else None}
+def _survival(cell: _Cell, *, biased: bool) -> dict[str, Any]:
+    """Kaplan and Meier's estimates; none where trials were given up for doing badly, which would bias them."""
+    horizon = int(cell["max_epochs"][0])
+    never = (cell["stop_reason"] == "diverged") & ~cell["fitted"]  # at risk to the horizon, and longer
+    curve = kaplan_meier(np.where(never, horizon, cell["time"]), cell["fitted"])
+    none = Estimate(None, None, None)
+    median, mean = (none, none) if biased else (median_epochs(curve), restricted_mean(curve, horizon))
+    return {**_with_bounds("km_median", median), **_with_bounds("restricted_mean", mean), "horizon": horizon}
+
+
+def _with_bounds(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _mean_and_spread(name: str, values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    low, high = mean_interval(values)
+    return {
+        f"{name}_n": len(values),
+        f"{name}_mean": values.mean() if len(values) else None,
+        f"{name}_std": values.std(ddof=1) if len(values) > 1 else None,
+        f"{name}_low": low,
+        f"{name}_high": high,
+    }
+
+
+def _least(values: npt.NDArray[Any]) -> Any:
+    return values.min() if len(values) else None
+
+
+def _greatest(values: npt.NDArray[Any]) -> Any:
+    return values.max() if len(values) else None
 
 
 def to_text(table: pd.DataFrame) -> str:

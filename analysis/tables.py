@@ -1,4 +1,4 @@
-"""The tables: ours, by cell, beside the published numbers, as Markdown; each when the trials contain what it shows."""
+"""The tables: ours, by cell, beside the published numbers; each when the trials contain what it shows."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from analysis.lines import levels_of
 from analysis.published import read
 from analysis.rates_figure import rates_of
 from analysis.summary import ended_trials, summary, to_epochs_text
+from analysis.table import Table
 
 Row = dict[str, Any]
 MISSING = "—"
@@ -27,21 +28,25 @@ PUBLISHED_REGULARIZERS = {
 }
 
 
-def to_markdown(frames: Frames, scale: str) -> str:
-    """Every table that these trials contain, with the scale of ours and the source of what was published."""
-    parts = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n seeds.", _READING]
-    for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels):
-        parts += table(frames) or []
-    return "\n\n".join(parts) + "\n"
-
-
-_READING = (
+READING = (
     "Epochs to fit: median [least to greatest of the fitted; k > e: k trials not fitted after e epochs or more]. "
     "Train accuracy is over the whole training set as corrupted, unaugmented, in evaluation mode."
 )
 
 
-def _inputs(frames: Frames) -> list[str] | None:
+def published_tables(frames: Frames) -> list[Table]:
+    """Every table that these trials contain."""
+    made = (table(frames) for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels))
+    return [table for table in made if table is not None]
+
+
+def to_markdown(frames: Frames, scale: str) -> str:
+    """All of them, with the scale of ours and the source of what was published."""
+    head = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n seeds.", READING]
+    return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(frames))]) + "\n"
+
+
+def _inputs(frames: Frames) -> Table | None:
     chosen = inputs_of(frames.trials)
     if chosen is None:
         return None
@@ -56,7 +61,7 @@ def _inputs(frames: Frames) -> list[str] | None:
     rows.sort(key=lambda row: (*row[:3], CONDITIONS.index(row[3])))
     head = ["steps to loss < 0.1", "steps to loss < 0.01"]
     names = [*_NETWORK, "condition", "fitted", "epochs to fit", *head, "test error", *(f"{h}, published" for h in head)]
-    return ["## Input corruption (Figure 1a)", f"Published: {peer.source}.", _table(names, rows)]
+    return Table("Input corruption (Figure 1a)", f"Published: {peer.source}.", names, rows)
 
 
 def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -> str:
@@ -69,7 +74,7 @@ def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -
     return ", ".join(texts)
 
 
-def _table_1(frames: Frames) -> list[str] | None:
+def _table_1(frames: Frames) -> Table | None:
     if regularizers_of(frames.trials) is None:
         return None
     paper = read("paper_table1_cifar10")
@@ -82,11 +87,8 @@ def _table_1(frames: Frames) -> list[str] | None:
         rows.append([*_network(cell), cell["regularizers"], labels, _fitted(cell), *accuracies, *theirs])
     rows.sort(key=lambda row: (*row[:3], row[4] != CONDITIONS[0], row[3]))
     names = [*_NETWORK, "regularizers", "labels", "fitted", "train accuracy, %", "test accuracy, %"]
-    return [
-        "## Explicit regularization (Table 1)",
-        f"Published: {paper.source}.",
-        _table([*names, "train, published", "test, published"], rows),
-    ]
+    names += ["train, published", "test, published"]
+    return Table("Explicit regularization (Table 1)", f"Published: {paper.source}.", names, rows)
 
 
 def _of_table_1(table: pd.DataFrame, cell: Row, labels: str) -> list[str]:
@@ -108,7 +110,7 @@ def _has_paper_decay(cell: Row) -> bool:
     return cell["weight_decay"] in (0, PAPER_WEIGHT_DECAY)
 
 
-def _table_4(frames: Frames) -> list[str] | None:
+def _table_4(frames: Frames) -> Table | None:
     trials = frames.trials[condition(frames.trials) == CONDITIONS[1]]
     if regularizers(trials).nunique() < 2:
         return None
@@ -125,10 +127,10 @@ def _table_4(frames: Frames) -> list[str] | None:
     rows.sort(key=lambda row: (row[:3], row[3] != "none", row[3]))
     names = [*_NETWORK, "regularizer", "fitted", "train accuracy, %", "epochs to fit", "train accuracy, published"]
     text = "The published random crop and augmentation also changes colours; ours is random crop and flip."
-    return ["## Random labels with a regularizer (Table 4)", f"Published: {paper.source}. {text}", _table(names, rows)]
+    return Table("Random labels with a regularizer (Table 4)", f"Published: {paper.source}. {text}", names, rows)
 
 
-def _batch_norm(frames: Frames) -> list[str] | None:
+def _batch_norm(frames: Frames) -> Table | None:
     chosen = batch_norms_of(frames.trials)
     if chosen is None:
         return None
@@ -148,10 +150,11 @@ def _batch_norm(frames: Frames) -> list[str] | None:
         "train accuracy, %",
         "test accuracy, %",
     ]
-    return ["## BatchNorm (Figure 2b)", f"Published: {paper.source}.", _table([*names, "test, published"], rows)]
+    names.append("test, published")
+    return Table("BatchNorm (Figure 2b)", f"Published: {paper.source}.", names, rows)
 
 
-def _learning_rates(frames: Frames) -> list[str] | None:
+def _learning_rates(frames: Frames) -> Table | None:
     trials = rates_of(frames.trials)
     if trials is None:
         return None
@@ -181,7 +184,7 @@ def _learning_rates(frames: Frames) -> list[str] | None:
     text = (
         "One trial a rate and seed. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
     )
-    return ["## Learning rate", text, _table([*_NETWORK, *head], rows)]
+    return Table("Learning rate", text, [*_NETWORK, *head], rows)
 
 
 def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
@@ -193,7 +196,7 @@ def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
             yield group, told({name: group[name].iloc[0] for name in further})
 
 
-def _levels(frames: Frames) -> list[str] | None:
+def _levels(frames: Frames) -> Table | None:
     trials = levels_of(frames.trials)
     if trials.empty:
         return None
@@ -217,7 +220,7 @@ def _levels(frames: Frames) -> list[str] | None:
         "epochs, published",
         "test error, published",
     ]
-    return ["## Label corruption (Figures 1b, 1c)", f"Published: {seed.source}.", _table(names, rows)]
+    return Table("Label corruption (Figures 1b, 1c)", f"Published: {seed.source}.", names, rows)
 
 
 _NETWORK = ("model", "BatchNorm", "images")
@@ -289,8 +292,3 @@ def _error(cell: Row) -> str:
         return f"{MISSING} (n = 0)"
     spread: str = "" if pd.isna(cell["test_error_std"]) else f" ± {cell['test_error_std']:.3f}"
     return f"{cell['test_error_mean']:.3f}{spread} (n = {cell['test_error_n']})"
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -13,7 +13,15 @@ from benchmarks.machine import describe
 from benchmarks.report import to_markdown
 
 HERE = Path(__file__).parent
-BENCHMARKS = ("epoch_overhead", "pixel_corruption", "exact_check", "slots_busy", "actor_start", "common_recipe")
+BENCHMARKS = (
+    "epoch_overhead",
+    "pixel_corruption",
+    "exact_check",
+    "slots_busy",
+    "actor_start",
+    "frames_at_scale",
+    "common_recipe",
+)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ import ray
 from measurement import Goal, Measurement, main
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from rethink.results import keep_trial
 from rethink.run_directory import RunDirectory, rows_of
 from rethink.runner import RunOptions, start
 from rethink.spec import TrialSpec
@@ -31,7 +32,7 @@ def measure(quick: bool) -> list[Measurement]:
         started = time.time()
         # The runner connects to a Ray that is there: this one has the stated number of slots on every machine.
         ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
-        run = start(sweep, "default", specs, Path(storage), None, RunOptions(cpus_per_trial=1))
+        run = start(sweep, "default", specs, Path(storage), None, RunOptions(cpus_per_trial=1), keep_trial)
         whole = time.time() - started
         ray.shutdown()
         return _measurements(run, specs, whole)

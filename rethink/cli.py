@@ -4,13 +4,14 @@ import argparse
 import importlib
 import pkgutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sweeps
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, run_options, spec_overrides
-from rethink.results import show_results
+from rethink.results import QUERY_FORMATS, answer, keep_trial, rebuild_store, report_runs, show_results
 from rethink.run_directory import find_runs
 from rethink.runner import resume, start
 from rethink.spec import SpecError
@@ -29,6 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
     drawn.add_argument("--output", type=Path, help="folder of the figures (default: figures/ in the first run)")
+    asked = commands.add_parser("query", help="an SQL query of the tables trials, epochs, cells, slowdowns and effects")
+    asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    asked.add_argument("sql", metavar="SQL", help='such as "select model, level, n, km_median from cells"')
+    asked.add_argument("--format", choices=QUERY_FORMATS, default="table", help="default: table")
+    asked.add_argument("--output", type=Path, help="file of the answer (default: print it)")
+    reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
+    reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    reported.add_argument("--output", type=Path, help="the file (default: report.html in the first run)")
+    stored = commands.add_parser("store", help="write the Parquet store of runs anew, from their rows")
+    stored.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
     labels.add_argument("output", type=Path, help="folder of the CSV files, one for each corruption")
@@ -68,7 +79,7 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
-    run = start(sweep, arguments.variant, specs, arguments.storage, arguments.name, run_options(arguments))
+    run = start(sweep, arguments.variant, specs, arguments.storage, arguments.name, run_options(arguments), keep_trial)
     return 0 if show_results([run]) else 1
 
 
@@ -77,16 +88,32 @@ def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
     recorded = run.read_run()["sweep"]
     if recorded != sweep.name:
         raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
-    return 0 if show_results([resume(run)]) else 1
+    return 0 if show_results([resume(run, keep_trial)]) else 1
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.run])
-    return 0 if show_results([resume(run)]) else 1
+    return 0 if show_results([resume(run, keep_trial)]) else 1
 
 
 def _figures(arguments: argparse.Namespace) -> int:
     show_results(list(find_runs(arguments.runs)), arguments.output)
+    return 0
+
+
+def _query(arguments: argparse.Namespace) -> int:
+    answer(list(find_runs(arguments.runs)), arguments.sql, arguments.format, arguments.output)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    print(report_runs(list(find_runs(arguments.runs)), arguments.output))
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    for run in find_runs(arguments.runs):
+        rebuild_store(run)
     return 0
 
 
@@ -100,16 +127,24 @@ def _labels(arguments: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": _resume,
     "figures": _figures,
+    "query": _query,
+    "report": _report,
+    "store": _store,
     "labels": _labels,
 }
 
 
 def _in_one_line(prog: str, action: Callable[[], int]) -> int:
+    warnings.formatwarning = _warning_line
     try:
         return action()
     except (SpecError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
+
+
+def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
+    return f"warning: {message}\n"
 
 
 def _sweep_names() -> list[str]:

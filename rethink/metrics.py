@@ -54,7 +54,7 @@ class EpochRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, column by column."""
-        return dataclasses.asdict(self)
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
 TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(EpochRecord) if f.metadata["timing"])

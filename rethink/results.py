@@ -1,14 +1,52 @@
-"""What a sweep ends with: the summary table, the figures, and the commands to look further."""
+"""The way to analysis/: what a sweep keeps and ends with, and the commands that look further."""
 
+import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import figures, frames, summary
-from rethink.run_directory import RunDirectory
+from analysis import figures, frames, query, report, store, summary
+from rethink.run_directory import RunDirectory, atomic_file
+from rethink.spec import SpecError, TrialSpec
 
 NOT_ENDED = ("error", "unfinished")  # stop reasons
+QUERY_FORMATS = tuple(query.FORMATS)
+
+
+def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
+    """Add a trial that has ended to the run's store. A store that cannot be written stops no sweep: it warns."""
+    try:
+        store.append(run, spec, stop_reason)
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{run.store} lacks {spec.name} ({error}); `rethink store {run.root}` adds it", stacklevel=2)
+
+
+def rebuild_store(run: RunDirectory) -> None:
+    """Write the store of a run anew and say how much is in it."""
+    stored, trials = store.rebuild(run)
+    print(f"{run.store}: {stored} of {trials} trials; the others have not ended, or have damaged rows")
+
+
+def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | None) -> None:
+    """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
+    if form == "parquet" and output is None:
+        raise SpecError("a Parquet answer needs a file: --output FILE")
+    content = query.FORMATS[form](query.query(frames.load(*(run.root for run in runs)), sql))
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        with atomic_file(output.absolute()) as file:
+            file.write(content)
+
+
+def report_runs(runs: Sequence[RunDirectory], output: Path | None) -> Path:
+    """Write the report of these runs; return its path."""
+    path = output or runs[0].root / "report.html"
+    report.write_report([run.root for run in runs], path)
+    return path
 
 
 def show_results(runs: Sequence[RunDirectory], output: Path | None = None) -> bool:
@@ -23,6 +61,7 @@ def show_results(runs: Sequence[RunDirectory], output: Path | None = None) -> bo
     for run in runs:
         print(f"run          {run.root}")
         print(f"curves       tensorboard --logdir {run.tensorboard}")
+        print(f"report       rethink report {run.root}")
         _print_what_is_left(run, trials[trials["run"] == run.root.resolve().name])
     return not trials["stop_reason"].isin(NOT_ENDED).any()
 

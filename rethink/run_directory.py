@@ -5,6 +5,7 @@
     outcomes.jsonl                  one line per trial that ended: why
     checkpoints/<spec id>.pt        the trial's newest state (atomically replaced)
     errors/<spec id>.txt            the traceback of a trial that failed
+    store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
 
 A trial appends and syncs its own rows, so nothing that was measured depends on the driver's life. Every attempt has
@@ -42,6 +43,10 @@ class RunDirectory:
     @property
     def rows(self) -> Path:
         return self.root / "rows"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
 
     @property
     def figures(self) -> Path:
@@ -163,19 +168,21 @@ def _end_partial_line(file: IO[bytes]) -> None:
 
 def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     """(the lines that are JSON objects, the number of those that are not)."""
-    lines, damaged = [], 0
-    for raw in path.read_bytes().split(b"\n"):
-        if not raw.strip(b"\0 \r"):
-            continue
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            line = None
-        if isinstance(line, dict):
-            lines.append(line)
-        else:
-            damaged += 1
-    return lines, damaged
+    raw = [line for line in path.read_bytes().split(b"\n") if line.strip(b"\0 \r")]
+    with contextlib.suppress(ValueError):
+        at_once = json.loads(b"[" + b",".join(raw) + b"]")  # twice as fast as line by line, if all are whole
+        if len(at_once) == len(raw) and all(isinstance(line, dict) for line in at_once):
+            return at_once, 0
+    lines = [line for text in raw if (line := _json_object(text)) is not None]
+    return lines, len(raw) - len(lines)
+
+
+def _json_object(text: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def replace_file(path: Path, content: bytes) -> None:

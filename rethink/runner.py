@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,8 @@ from rethink.sweep import Sweep
 from rethink.trainable import NetworkTrainable
 from rethink.trial import TrialSettings
 
+Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -54,7 +56,13 @@ class RunOptions:
 
 
 def start(
-    sweep: Sweep, variant: str, specs: Sequence[TrialSpec], storage: Path, name: str | None, options: RunOptions
+    sweep: Sweep,
+    variant: str,
+    specs: Sequence[TrialSpec],
+    storage: Path,
+    name: str | None,
+    options: RunOptions,
+    keep: Keep,
 ) -> RunDirectory:
     """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run."""
     prepared = _prepare_all(specs, options)
@@ -75,11 +83,11 @@ def start(
         }
     )
     write_label_examples(run, specs, prepared)
-    _execute(run, specs, prepared, options, resources)
+    _execute(run, specs, prepared, options, resources, keep)
     return run
 
 
-def resume(run: RunDirectory) -> RunDirectory:
+def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
 
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
@@ -95,7 +103,7 @@ def resume(run: RunDirectory) -> RunDirectory:
         for name, data in prepared.items():
             check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
         _connect(options)
-        _execute(run, left, prepared, options, _resources(options))
+        _execute(run, left, prepared, options, _resources(options), keep)
     return run
 
 
@@ -122,6 +130,7 @@ def _execute(
     prepared: Mapping[str, PreparedData],
     options: RunOptions,
     resources: Mapping[str, float],
+    keep: Keep,
 ) -> None:
     rungs = _recorded_rungs(run)
     settings = TrialSettings(
@@ -151,7 +160,7 @@ def _execute(
             run_config=tune.RunConfig(
                 name=f"start-{len(list(run.tune.glob('start-*'))) + 1:03d}",
                 storage_path=str(run.tune),
-                callbacks=[JsonLoggerCallback(), _Reporter(run, progress)],
+                callbacks=[JsonLoggerCallback(), _Reporter(run, progress, keep)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=options.max_failures),
                 verbose=0,
@@ -172,11 +181,12 @@ def _recorded_rungs(run: RunDirectory) -> Rungs | None:
 
 
 class _Reporter(tune.Callback):
-    """Carries what the controller hears to the progress display, and failures to the run directory."""
+    """Carries what the controller hears to the progress display and the store, and failures to the run directory."""
 
-    def __init__(self, run: RunDirectory, progress: Progress) -> None:
+    def __init__(self, run: RunDirectory, progress: Progress, keep: Keep) -> None:
         self._run = run
         self._progress = progress
+        self._keep = keep
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_run": self._run}  # Tune pickles its callbacks for a restore of its own; a display has no copy
@@ -185,12 +195,15 @@ class _Reporter(tune.Callback):
         self._progress.update(spec_of(trial), result, result["time_total_s"])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._progress.finish(spec_of(trial), stop_reason(spec_of(trial), trial.last_result) or "scheduler")
+        reason = stop_reason(spec_of(trial), trial.last_result) or "scheduler"
+        self._keep(self._run, spec_of(trial), reason)
+        self._progress.finish(spec_of(trial), reason)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         spec_id = spec_of(trial).spec_id
         self._run.error_file(spec_id).write_text(str(trial.get_error()))
         self._run.record_outcome(spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
+        self._keep(self._run, spec_of(trial), "error")
         self._progress.finish(spec_of(trial), "error")
 
 

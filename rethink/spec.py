@@ -107,7 +107,7 @@ class TrialSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, field by field."""
-        return dataclasses.asdict(self)
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def but(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
         """(field, value) of all fields but these: equal for the trials of one cell."""

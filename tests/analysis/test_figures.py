@@ -1,6 +1,7 @@
 """The figures draw the numbers of the frames, leave no trial unmentioned, and are the same bytes every time."""
 
 import itertools
+import re
 
 import matplotlib.colors
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.error_figure import error_figure
 from analysis.figures import draw
 from analysis.frames import load
 from analysis.lines import lines_of
+from analysis.svg import embedded
 
 
 @pytest.fixture
@@ -160,3 +162,49 @@ def test_a_run_without_trials_has_no_figure(tmp_path):
     run = make_run(tmp_path / "demo", [])
     with pytest.raises(ValueError, match="no trial"):
         draw([run.root], tmp_path)
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1: what is seen without one kind of cone, in linear RGB
+BLINDNESS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(linear):
+    """CIELAB of linear sRGB, white point D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.array(to_xyz) @ np.clip(linear, 0, 1) / [0.9505, 1, 1.089]
+    f = [np.cbrt(value) if value > 216 / 24389 else (24389 / 27 * value + 16) / 116 for value in (x, y, z)]
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_colour_blind_readers_tell_the_lines_apart(kind):
+    """By colour where the difference is plain (10 in CIELAB; 2.3 is just noticeable), and always by the marker."""
+    looks = [style.look(index) for index in range(7)]
+    srgb = np.array([matplotlib.colors.to_rgb(look.color) for look in looks])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    seen = [lab(np.array(BLINDNESS[kind]) @ color) for color in linear]
+    distances = [np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)]
+    assert min(distances) > 10
+    assert len({look.marker for look in looks}) == 7
+
+
+def test_a_mark_in_the_svg_names_its_trial(run, tmp_path):
+    (path,) = (path for path in draw([run.root], tmp_path / "drawn") if path.name == "epochs_to_fit.svg")
+    named = re.findall(r"<title>([^<]*)</title>", path.read_text())
+    assert len(named) == 4, "two trials have not begun"
+    assert sum("fitted after 10 epochs, test error 0.250" in text for text in named) == 1
+    assert sum("not fitted after 30 epochs (max epochs)" in text for text in named) == 1
+
+
+def test_ids_of_an_embedded_figure_are_its_own(run):
+    figure = epochs_figure(load(run.root).trials, "made")
+    text = embedded(figure, "first")
+    ids = re.findall(r'\bid="([^"]*)"', text)
+    assert ids
+    assert all(name.startswith("first-") for name in ids)
+    references = re.findall(r'(?:href="#|url\(#)([^")]*)', text)
+    assert set(references) <= set(ids)

@@ -1,5 +1,6 @@
 """The laws of the two frames, on made runs with known answers."""
 
+import json
 import subprocess
 import sys
 import warnings
@@ -217,18 +218,23 @@ def test_rows_of_another_version_are_refused(tmp_path):
 
 def test_every_stop_reason_has_a_status():
     for reason in STOP_REASONS:
-        assert history.status(reason == "interpolated", 1, reason) in ("fitted", "censored", "failed", "unfinished")
+        assert history.status(reason == "interpolated", begun=True, reason=reason) in (
+            "fitted",
+            "censored",
+            "failed",
+            "unfinished",
+        )
 
 
-def test_a_thousand_trials_of_a_hundred_epochs_load_whole(tmp_path):
-    specs = [spec(seed=seed) for seed in range(1000)]
+def test_more_trials_than_are_held_at_once_load_whole(tmp_path):
+    specs = [spec(seed=seed) for seed in range(1100)]
     run = make_run(tmp_path / "demo", specs)
     template = write_trial(run, specs[0], epochs=100, fit=100).read_bytes()
     for one in specs[1:]:
         (run.rows / f"{one.spec_id}-0001.jsonl").write_bytes(template)
     frames = load(run.root)
-    assert (len(frames.trials), len(frames.epochs)) == (1000, 100_000)
-    assert frames.epochs[[column.name for column in RECORD]].shape == (100_000, len(RECORD))
+    assert (len(frames.trials), len(frames.epochs)) == (1100, 110_000)
+    assert frames.epochs[[column.name for column in RECORD]].shape == (110_000, len(RECORD))
 
 
 def test_loading_a_run_needs_no_torch_ray_or_ffcv(tmp_path):
@@ -247,3 +253,56 @@ def test_an_undamaged_run_gives_no_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(run.root)
+
+
+def log_of_ray(run, one, records, start="start-001"):
+    """The log that Ray keeps of a trial: rows among much else, not of every epoch."""
+    folder = run.tune / start / one.name
+    folder.mkdir(parents=True)
+    lines = [json.dumps({**row.to_dict(), "done": False, "config": {"spec": one.to_dict()}}) for row in records]
+    (folder / "result.json").write_text("\n".join(lines) + "\n")
+
+
+def test_lost_row_files_are_replaced_by_rays_own_log(tmp_path):
+    one, whole = spec(), spec(seed=1)
+    run = make_run(tmp_path / "demo", [one, whole])
+    write_trial(run, whole, epochs=3, fit=3)
+    log_of_ray(run, whole, [record(2), record(3, 3)])
+    log_of_ray(run, one, [record(2), record(5)])
+    log_of_ray(run, one, [record(6), record(8, 8)], start="start-002")
+    with pytest.warns(UserWarning, match="4 lost epoch"):
+        frames = load(run.root)
+    trial, other = frames.trials.iloc[0], frames.trials.iloc[1]
+    assert (trial["status"], trial["epochs_to_fit"], trial["rows_from_ray"]) == ("fitted", 8, 4)
+    assert pd.isna(trial["seconds"]), "epochs are missing"
+    assert (other["rows_from_ray"], other["epochs"]) == (0, 3)
+    assert frames.epochs["epoch"].tolist() == [2, 5, 6, 8, 1, 2, 3]
+
+
+def test_a_damaged_row_is_replaced_by_rays_and_the_trials_own_rows_go_before(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    path = write_attempt(run, one, [record(epoch, 4, train_accuracy=0.5) for epoch in range(1, 5)])
+    path.write_text(path.read_text().replace('{"epoch": 4', '{"epoch" 4'))
+    log_of_ray(run, one, [record(2, train_accuracy=0.1), record(4, 4, train_accuracy=0.7)])
+    with pytest.warns(UserWarning, match="1 lost epoch"), pytest.warns(UserWarning, match="damaged line"):
+        frames = load(run.root)
+    assert frames.epochs["train_accuracy"].tolist() == [0.5, 0.5, 0.5, 0.7]
+    trial = only(frames.trials)
+    assert (trial["epochs_to_fit"], trial["damaged_lines"], trial["rows_from_ray"]) == (4, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["notes.jsonl", "abc-x.jsonl"])
+def test_a_file_that_is_no_row_file_is_counted_and_named(tmp_path, name):
+    run = make_run(tmp_path / "demo", [spec()])
+    (run.rows / name).write_text("{}")
+    with pytest.warns(UserWarning, match=name):
+        assert load(run.root).damaged_files == 1
+
+
+def test_a_row_file_that_cannot_be_read_is_counted_and_named(tmp_path):
+    run = make_run(tmp_path / "demo", [spec()])
+    folder = run.rows / f"{spec().spec_id}-0001.jsonl"
+    folder.mkdir()
+    with pytest.warns(UserWarning, match="cannot be read"):
+        assert load(run.root).damaged_files == 1

@@ -129,3 +129,79 @@ def test_the_statistics_have_the_described_dtypes(tmp_path, specs):
     described = {column.name: column.dtype for column in STATISTICS}
     assert {name: str(table[name].dtype) for name in table.columns[-len(described) :]} == described
     assert "fitted" in to_text(table)
+
+
+def test_estimates_of_times_that_were_not_all_seen(tmp_path):
+    """By hand: S is 3/4 after 10, 1/2 after 20, 1/2 to the horizon, at which the diverged trial counts too."""
+    specs = [spec(seed=seed, max_epochs=40) for seed in range(4)]
+    run = make_run(tmp_path / "demo", specs)
+    write_trial(run, specs[0], epochs=10, fit=10)
+    write_trial(run, specs[1], epochs=20, fit=20)
+    write_trial(run, specs[2], epochs=40)
+    write_attempt(run, specs[3], [record(1, diverged=True, train_loss=None, test_error=None)])
+    cell = only(summary(load(run.root).trials))
+    assert (cell["horizon"], cell["given_up"]) == (40, 0)
+    assert cell["restricted_mean"] == 10 + 0.75 * 10 + 0.5 * 20
+    assert pd.isna(cell["km_median"]), "level at one half up to the horizon"
+    assert cell["restricted_mean_low"] < cell["restricted_mean"] < cell["restricted_mean_high"] <= 40
+
+
+def test_trials_given_up_for_doing_badly_leave_no_estimate(tmp_path):
+    specs = [spec(seed=seed) for seed in range(3)]
+    run = make_run(tmp_path / "demo", specs)
+    for one in specs[:2]:
+        write_trial(run, one, epochs=8, fit=8)
+    write_trial(run, specs[2], epochs=3)
+    run.record_outcome(specs[2].spec_id, "scheduler", 3)
+    cell = only(summary(load(run.root).trials))
+    assert cell["given_up"] == 1
+    assert cell[["km_median", "restricted_mean"]].isna().all()
+    assert cell["epochs_to_fit_median"] == 8
+
+
+def test_intervals_of_error_and_gap_need_two_seeds(tmp_path):
+    specs = [spec(seed=seed) for seed in range(2)]
+    run = make_run(tmp_path / "demo", specs)
+    for one, error in zip(specs, (0.25, 0.5), strict=True):
+        write_trial(run, one, epochs=2, fit=2, test_error=error)
+    trials = load(run.root).trials
+    pair, single = only(summary(trials)), only(summary(trials.head(1)))
+    half = 12.706204736 * 0.125  # Student's t with one degree of freedom, times the standard error
+    assert (pair["test_error_low"], pair["test_error_high"]) == pytest.approx((0.375 - half, 0.375 + half))
+    assert (pair["gap_low"], pair["gap_high"]) == pytest.approx((0.375 - half, 0.375 + half))
+    assert single[["test_error_low", "gap_high", "km_median_low", "restricted_mean_low"]].isna().all()
+    assert (single["km_median"], single["restricted_mean"]) == (2, 2)
+
+
+def test_trials_that_are_not_over_are_at_risk_up_to_their_last_epoch(tmp_path):
+    """By hand: the unstarted trial says nothing; the failed one leaves after 5, so S is 1/2 after 10, 0 after 20."""
+    specs = [spec(seed=seed, max_epochs=40) for seed in range(4)]
+    run = make_run(tmp_path / "demo", specs)
+    write_trial(run, specs[0], epochs=12, fit=10)  # trained on
+    write_trial(run, specs[1], epochs=20, fit=20)
+    write_trial(run, specs[2], epochs=5)
+    run.record_outcome(specs[2].spec_id, "error", 5)
+    cell = only(summary(load(run.root).trials))
+    assert (cell["n"], cell["km_median"], cell["restricted_mean"]) == (4, 15, 15)
+
+
+def test_the_order_of_trials_does_not_matter_and_one_more_never_lowers_n(tmp_path):
+    specs = [spec(seed=seed, max_epochs=40, label_corruption=level) for level in (0.0, 0.5) for seed in range(4)]
+    run = make_run(tmp_path / "demo", specs)
+    for place, one in enumerate(specs[:6]):
+        write_trial(run, one, epochs=10 + place, fit=10 + place if place % 3 else None, test_error=0.1 * place)
+    trials = load(run.root).trials
+    whole = summary(trials)
+    pd.testing.assert_frame_equal(summary(trials.sample(frac=1, random_state=1)), whole)
+    counts = [summary(trials.head(count))["n"].sum() for count in range(len(specs) + 1)]
+    assert counts == list(range(len(specs) + 1))
+
+
+def test_a_trial_that_fitted_is_neither_diverged_nor_given_up(tmp_path):
+    specs = [spec(seed=seed, epochs_after_fit=9) for seed in range(2)]
+    run = make_run(tmp_path / "demo", specs)
+    write_attempt(run, specs[0], [record(1, 1), record(2, 1, diverged=True, train_loss=None)])
+    write_trial(run, specs[1], epochs=3, fit=3)
+    run.record_outcome(specs[1].spec_id, "scheduler", 3)
+    cell = only(summary(load(run.root).trials))
+    assert (cell["fitted"], cell["censored"], cell["diverged"], cell["given_up"], cell["km_median"]) == (2, 0, 0, 0, 2)

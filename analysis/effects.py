@@ -1,0 +1,120 @@
+"""What a regularizer changes: differences between trials that are equal in all else, seeds included."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import cell_columns
+from analysis.columns import EFFECTS, TRIALS
+from analysis.intervals import mean_interval
+from analysis.pairs import Trial, alike, all_but, records
+from analysis.summary import NO_RESULT
+from analysis.typed import typed
+
+
+@dataclass(frozen=True)
+class _Regularizer:
+    """A regularizer: the spec fields that it is made of, the first of which is on or off, and its strength."""
+
+    name: str
+    fields: tuple[str, ...]
+    strength: Callable[[Trial], float | None]
+
+    def state(self, trial: Trial) -> bool | None:
+        """Whether it is on; None where the model has no such choice."""
+        value = trial[self.fields[0]]
+        return None if value is None else bool(value)
+
+
+REGULARIZERS = (
+    _Regularizer("random_crop", ("random_crop", "crop_padding"), lambda trial: trial["crop_padding"]),
+    _Regularizer("flip", ("flip",), lambda trial: None),
+    _Regularizer("weight_decay", ("weight_decay",), lambda trial: trial["weight_decay"]),
+    _Regularizer("dropout", ("dropout",), lambda trial: trial["dropout"]),
+    _Regularizer("batch_norm", ("batch_norm",), lambda trial: None),
+)
+
+
+def effects(trials: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell without the regularizer, regularizer, strength and measure; described in docs/dataframes.md."""
+    names, every = cell_columns(trials), records(trials)
+    rows = []
+    for regularizer in REGULARIZERS:
+        shared = all_but(trials, regularizer.fields)
+        for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
+            told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            told |= {"pairs": len(pairs), "unpaired": unpaired}
+            rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+    columns = [*(column for name in names for column in TRIALS if column.name == name), *EFFECTS]
+    return typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+
+
+_Pair = tuple[Trial, Trial]  # without, with
+
+
+def _groups(
+    regularizer: _Regularizer, every: Sequence[Trial], names: Sequence[str], shared: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], float | None, list[_Pair], int]]:
+    """(cell of the trials without, strength, pairs, trials of that strength in the cell without a partner)."""
+    without = {alike(trial, shared): trial for trial in every if regularizer.state(trial) is False}
+    context = [name for name in names if name not in regularizer.fields]
+    pairs: dict[tuple[Any, ...], list[_Pair]] = {}
+    unpaired: Counter[tuple[Any, ...]] = Counter()
+    for trial in every:
+        if regularizer.state(trial):
+            key = (alike(trial, context), regularizer.strength(trial))
+            partner = without.get(alike(trial, shared))
+            if partner is None:
+                unpaired[key] += 1
+            else:
+                pairs.setdefault(key, []).append((partner, trial))
+    for key, group in pairs.items():
+        yield alike(group[0][0], names), key[1], group, unpaired[key]
+
+
+def _difference(name: str) -> Callable[[Sequence[_Pair]], list[float]]:
+    def differences(pairs: Sequence[_Pair]) -> list[float]:
+        results = [pair for pair in pairs if all(trial["stop_reason"] not in NO_RESULT for trial in pair)]
+        both = [(off[name], on[name]) for off, on in results]
+        return [on - off for off, on in both if off is not None and on is not None]
+
+    return differences
+
+
+def _log2_epochs(pairs: Sequence[_Pair]) -> list[float]:
+    """None of them unless both trials of every pair fitted: a mean of the others would leave out the slowest."""
+    both = [(off["epochs_to_fit"], on["epochs_to_fit"]) for off, on in pairs]
+    known = all(off is not None and on is not None for off, on in both)
+    return [math.log2(on / off) for off, on in both] if known else []
+
+
+MEASURES: dict[str, Callable[[Sequence[_Pair]], list[float]]] = {
+    **{name: _difference(name) for name in ("test_accuracy", "exact_train_accuracy", "generalization_gap")},
+    "log2_epochs_to_fit": _log2_epochs,
+}
+
+
+def _statistics(values: Sequence[float]) -> dict[str, Any]:
+    low, high = mean_interval(values)
+    mean = fmean(values) if values else None
+    return {"n": len(values), "mean": mean, "low": low, "high": high, "effect_size": effect_size(values)}
+
+
+def effect_size(differences: Sequence[float]) -> float | None:
+    """Hedges' g of paired differences: their mean over their standard deviation, times J(n - 1) (Hedges, 1981).
+
+    None for fewer than two, and where they do not differ.
+    """
+    n = len(differences)
+    spread = stdev(differences) if n > 1 else 0.0
+    if spread < 1e-9:  # equal but for rounding
+        return None
+    degrees = n - 1
+    log_j = math.lgamma(degrees / 2) - math.lgamma((degrees - 1) / 2) if degrees > 1 else -math.inf
+    correction = math.exp(log_j) / math.sqrt(degrees / 2)
+    return fmean(differences) / spread * correction if correction else None

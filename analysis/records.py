@@ -1,0 +1,105 @@
+"""Trials as read from their files in, typed rows of the two frames out."""
+
+import itertools
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.columns import EPOCHS, JOINED, RECORD, TRIALS
+from analysis.history import Row, status, stop_reason
+from analysis.reading import Trial
+from analysis.typed import concatenated, typed
+from rethink.run_directory import Attempt
+
+_LAST_EPOCH = ("train_loss", "train_accuracy", "exact_train_accuracy", "test_loss", "test_accuracy")
+_TIMES = ("train_seconds", "check_seconds", "test_seconds")
+_AT_ONCE = 1000  # trials whose rows are held as Python objects, at 20 times the memory of a frame
+
+
+def to_frames(run: str, trials: Iterable[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(trials, epochs), with the declared columns and dtypes whatever their number.
+
+    Warns of a trial whose recorded end its rows do not show.
+    """
+    remaining = iter(trials)
+    chunks: list[tuple[pd.DataFrame, pd.DataFrame]] = []
+    while (some := list(itertools.islice(remaining, _AT_ONCE))) or not chunks:
+        chunks.append(_chunk(run, some))
+    tables, epochs = zip(*chunks, strict=True)
+    return concatenated(tables, TRIALS), concatenated(epochs, EPOCHS)
+
+
+def joined(trials: pd.DataFrame, measured: pd.DataFrame, rows: Iterable[int]) -> pd.DataFrame:
+    """The epochs frame: what each trial measured, in the order of the trials, with the columns that tell it apart.
+
+    `rows` is the number of rows of each trial.
+    """
+    of_trial = np.repeat(np.arange(len(trials)), list(rows))
+    told = trials.loc[:, list(JOINED)].take(of_trial).reset_index(drop=True)
+    return pd.concat([told, measured.reset_index(drop=True)], axis="columns")
+
+
+def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    records = [_record(run, trial) for trial in trials]
+    table = typed({column.name: [record[column.name] for record in records] for column in TRIALS}, TRIALS)
+    rows = [row for trial in trials for row in trial.rows]
+    measured = typed({column.name: [row[column.name] for row in rows] for column in RECORD}, RECORD)
+    return table, joined(table, measured, [len(trial.rows) for trial in trials])
+
+
+def _record(run: str, trial: Trial) -> dict[str, Any]:
+    last = trial.rows[-1] if trial.rows else None
+    fit = last["epochs_to_fit"] if last else None
+    reason = stop_reason(trial.spec, trial.rows, trial.recorded)
+    _warn_of_unshown_end(run, trial, reason)
+    return {
+        "run": run,
+        "spec_id": trial.spec.spec_id,
+        **trial.spec.to_dict(),
+        "status": status(fit is not None, begun=bool(trial.attempts or trial.rows), reason=reason),
+        "stop_reason": reason,
+        "fitted": fit is not None,
+        "epochs_to_fit": fit,
+        "epochs": last["epoch"] if last else 0,
+        "images_to_fit": next((row["images_seen"] for row in trial.rows if row["epoch"] == fit), None),
+        **_at_last_epoch(last),
+        "seconds": _seconds(trial.rows),
+        "attempts": len(trial.attempts),
+        "damaged_lines": trial.damaged_lines,
+        "rows_from_ray": trial.rows_from_ray,
+        **_provenance(trial.attempts),
+    }
+
+
+def _warn_of_unshown_end(run: str, trial: Trial, reason: str) -> None:
+    if reason == "unfinished" and trial.recorded not in (None, "unfinished"):
+        text = f"{run}: {trial.spec.spec_id} is recorded as {trial.recorded!r}, which its rows do not show"
+        warnings.warn(f"{text}: unfinished", stacklevel=2)
+
+
+def _at_last_epoch(last: Row | None) -> dict[str, float | None]:
+    values = {name: last[name] if last else None for name in _LAST_EPOCH}
+    test, train = values["test_accuracy"], values["exact_train_accuracy"]
+    values["test_error"] = None if test is None else 1 - test
+    values["generalization_gap"] = None if test is None or train is None else train - test
+    return values
+
+
+def _seconds(rows: list[Row]) -> float | None:
+    if rows and len(rows) < rows[-1]["epoch"]:
+        return None  # a row is lost: the sum would be too small
+    return float(sum(row[name] for row in rows for name in _TIMES))
+
+
+def _provenance(attempts: list[Attempt]) -> dict[str, Any]:
+    first, last = (attempts[0].header, attempts[-1].header) if attempts else ({}, {})
+    versions = last.get("versions") or {}
+    return {
+        **{name: last.get(name) for name in ("host", "device", "threads", "data_sha256")},
+        "code_version": versions.get("rethink"),
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or None,
+        "started": first.get("started"),
+    }

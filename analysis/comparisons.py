@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis import style
 from analysis.cells import cell_columns
 from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
 from analysis.curves import Axis, Published, Subject, curves_figure
@@ -22,25 +23,28 @@ TRAIN, TEST = Axis("train_accuracy", "train accuracy"), Axis("test_accuracy", "t
 Scale = Callable[[pd.DataFrame], str]
 
 
-def curve_figures(frames: Frames, scale_of: Scale) -> Iterator[tuple[str, Figure]]:
+def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, Figure]]:
     """(file name, figure) for every comparison that these trials contain, each with the scale of its own."""
     inputs = inputs_of(frames.trials)
     if inputs is not None:
         title = "Effect of different inputs on"
         loss, accuracy = (Subject(f"{title} {end}", *inputs) for end in ("convergence", "training"))
         scale = scale_of(inputs[0])
-        yield "inputs_loss", curves_figure(loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs())
-        yield "inputs_accuracy", curves_figure(accuracy, frames.epochs, STEPS, [TRAIN], scale, None)
+        yield "inputs_loss", curves_figure(loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs(), across)
+        yield "inputs_accuracy", curves_figure(accuracy, frames.epochs, STEPS, [TRAIN], scale, None, across)
     norms = batch_norms_of(frames.trials)
     if norms is not None:
         subject = Subject("Effect of Implicit Regularisation", *norms)
         scale, published = scale_of(norms[0]), _published_norm()
-        yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published)
+        yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published, across)
     explicit = regularizers_of(frames.trials)
     if explicit is not None:
         subject = Subject("Effect of Explicit Regularization on\nGeneralization Performance", *explicit)
         axes, scale = [TRAIN, TEST], scale_of(explicit[0])
-        yield "explicit_regularization", curves_figure(subject, frames.epochs, THOUSAND_STEPS, axes, scale, None)
+        yield (
+            "explicit_regularization",
+            curves_figure(subject, frames.epochs, THOUSAND_STEPS, axes, scale, None, across),
+        )
 
 
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]

@@ -49,7 +49,13 @@ class Published:
 
 
 def curves_figure(
-    subject: Subject, epochs: pd.DataFrame, x: Axis, columns: Sequence[Axis], subtitle: str, published: Published | None
+    subject: Subject,
+    epochs: pd.DataFrame,
+    x: Axis,
+    columns: Sequence[Axis],
+    subtitle: str,
+    published: Published | None,
+    across: int,
 ) -> Figure:
     """`columns` (solid, then dashed) against x. Raises ValueError for no trials."""
     if subject.trials.empty:
@@ -59,11 +65,11 @@ def curves_figure(
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
     handles = _handles(subject, looks, counted=len(panels) == 1)
     titles = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
-    across = style.note_width(len(titles))
-    note = textwrap.wrap(told + _left_out(subject.trials), across, break_on_hyphens=False)
+    characters = style.note_width(len(titles), across)
+    note = textwrap.wrap(told + _left_out(subject.trials), characters, break_on_hyphens=False)
     below = -(-len(handles) // 2) + len(note)
-    wrapped = textwrap.fill(subtitle, across)
-    figure, axes = style.new_panels(subject.title, wrapped, below, titles)
+    wrapped = textwrap.fill(subtitle, characters)
+    figure, axes = style.new_panels(subject.title, wrapped, below, titles, across)
     for trials, place in zip(panels.values(), axes, strict=False):
         for (_, trial), line in zip(trials.iterrows(), subject.lines[trials.index], strict=True):
             _draw_trial(place, trial, epochs, looks[line], x, columns)

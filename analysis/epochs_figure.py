@@ -17,7 +17,7 @@ _PUBLISHED_NOTE = (
 )
 
 
-def epochs_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
+def epochs_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS) -> Figure:
     """Epochs to fit the whole training set over the label corruption level. Raises ValueError for no trials."""
     lines = lines_of(trials, "n")
     begun = trials[trials["epochs"] > 0]  # a trial without an epoch has no place on the axis; the note counts it
@@ -25,7 +25,7 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     panels = ["ours", "published (the seed), CIFAR-10"] if published else [""]
     note = _NOTE + (_PUBLISHED_NOTE if published else "")
     title = "Epochs to converge vs label corruption level"
-    figure, places = framed(title, subtitle, lines, note, len(trials) - len(begun), panels)
+    figure, places = framed(title, subtitle, lines, note, len(trials) - len(begun), panels, across)
     for line in lines:
         _draw(places[0], line)
     places[0].set_ylabel("epochs to 100% train accuracy", fontsize=style.TEXT)

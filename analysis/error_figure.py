@@ -26,7 +26,7 @@ def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figu
     title = "Generalization error vs label corruption level"
     published = with_published(lines)
     note = _NOTE + (_PUBLISHED_NOTE if published else "")
-    figure, (axes,) = framed(title, subtitle, lines, note, len(trials) - len(_tested(trials)))
+    figure, (axes,) = framed(title, subtitle, lines, note, len(trials) - len(_tested(trials)), [""], across=1)
     for number in sorted(classes):
         _draw_chance(axes, number)
     for line in published:

@@ -36,13 +36,16 @@ def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
     return [*written, tables]
 
 
-def figures(frames: Frames, runs: Runs) -> Iterator[tuple[str, Figure]]:
-    """(file name, figure) for every figure that the trials contain. Raises ValueError for no trials."""
+def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, Figure]]:
+    """(file name, figure) for every figure that the trials contain, up to `across` panels side by side.
+
+    Raises ValueError for no trials.
+    """
     if frames.trials.empty:
         raise ValueError("the runs asked for no trial: there is nothing to draw")
     classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
     dates = created(runs)
-    yield from _figures(frames, lambda trials: scale(trials, dates), classes)
+    yield from _figures(frames, lambda trials: scale(trials, dates), classes, across)
 
 
 def read_runs(run_paths: Sequence[str | Path]) -> Runs:
@@ -55,15 +58,15 @@ def created(runs: Runs) -> dict[str, str]:
     return {name: run["created"] for name, run in runs.items()}
 
 
-def _figures(frames: Frames, scale_of: Scale, classes: set[int]) -> Iterator[tuple[str, Figure]]:
+def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, Figure]]:
     """(file name, figure); the figures over the level, too, where no other has anything to show."""
-    others = list(curve_figures(frames, scale_of))
+    others = list(curve_figures(frames, scale_of, across))
     rates = rates_of(frames.trials)
     if rates is not None:
-        others.append(("learning_rate", rates_figure(rates, scale_of(rates))))
+        others.append(("learning_rate", rates_figure(rates, scale_of(rates), across)))
     levels = levels_of(frames.trials)
     if not levels.empty or not others:
         trials = frames.trials if levels.empty else levels
-        yield "epochs_to_fit", epochs_figure(trials, scale_of(trials))
+        yield "epochs_to_fit", epochs_figure(trials, scale_of(trials), across)
         yield "test_error", error_figure(trials, scale_of(trials), classes)
     yield from others

@@ -100,20 +100,22 @@ def with_published(lines: Sequence[Line]) -> list[Line]:
 
 
 def framed(
-    title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int, panels: Sequence[str] = ("",)
+    title: str, subtitle: str, lines: Sequence[Line], note: str, left_out: int, panels: Sequence[str], across: int
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a level axis, the lines' legend, and a note that says what is drawn and how many trials are not.
 
-    `panels` are the titles of its axes; the trials belong to the first.
+    `panels` are the titles of its axes, up to `across` of them side by side; the trials belong to the first.
     """
     shifted = " Lines are set apart sideways for legibility." if len(lines) > 1 else ""
     told = note + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
-    across = style.note_width(len(panels))
-    wrapped = textwrap.wrap(told, across, break_on_hyphens=False)
+    characters = style.note_width(len(panels), across)
+    wrapped = textwrap.wrap(told, characters, break_on_hyphens=False)
     columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
     labels = [textwrap.fill(line.label, _LABEL_WIDTH) for line in lines]
     legend_rows = -(-len(lines) // columns) + sum(label.count("\n") for label in labels)
-    figure, places = style.new_panels(title, textwrap.fill(subtitle, across), legend_rows + len(wrapped), panels)
+    figure, places = style.new_panels(
+        title, textwrap.fill(subtitle, characters), legend_rows + len(wrapped), panels, across
+    )
     style.small_print(figure, "\n".join(wrapped), len(wrapped))
     handles = [Line2D([], [], label=label, **line.look.of_line) for label, line in zip(labels, lines, strict=True)]
     style.legend(figure, handles, columns, legend_rows + len(wrapped))

@@ -32,7 +32,7 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
     return None if chosen.empty else chosen
 
 
-def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
+def rates_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS) -> Figure:
     """Epochs to fit over the learning rate, both logarithmic. Raises ValueError for no trials."""
     if trials.empty:
         raise ValueError("there is no trial to draw")
@@ -40,15 +40,15 @@ def rates_figure(trials: pd.DataFrame, subtitle: str) -> Figure:
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
     left_out = int((trials["epochs"] == 0).sum())
     told = _NOTE + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
-    across = style.note_width(len(groups))
-    note = textwrap.wrap(told, across, break_on_hyphens=False)
+    characters = style.note_width(len(groups), across)
+    note = textwrap.wrap(told, characters, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())
     looks = {level: style.look(index) for index, level in enumerate(levels)}
     handles = [style.handle(f"level p = {level:g}", look) for level, look in looks.items()]
     below = len(note) + -(-len(handles) // 3)
     title = "Epochs to converge vs learning rate"
     titles = [_title(group, names) for group in groups]
-    figure, panels = style.new_panels(title, textwrap.fill(subtitle, across), below, titles)
+    figure, panels = style.new_panels(title, textwrap.fill(subtitle, characters), below, titles, across)
     for axes, group in zip(panels, groups, strict=True):
         for index, (level, look) in enumerate(looks.items()):
             own = group[group[LEVEL] == level]

@@ -22,7 +22,6 @@ from analysis.trial_tables import MOST_TRIALS, all_trials, trial_tables
 from rethink.run_directory import RunDirectory, find_runs, replace_file
 
 _PAGE = Path(__file__).parent / "page"
-_WIDE = 4.0  # inches; a figure of one column is narrower
 _EXAMPLE = re.compile(r"(?P<dataset>.+)/(?P<pixels>[a-z_]*?)_?p(?P<level>[\d.e-]+)_seed(?P<seed>\d+)")
 
 
@@ -116,11 +115,15 @@ def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
 
 
 def _figures(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
-    for name, figure in figures(frames, runs):
+    """Each figure as it stands on paper, and, where that is wider than a phone, with its panels one below another."""
+    sweep = next(iter(runs.values()))["sweep"]
+    for (name, figure), (_, narrow) in zip(figures(frames, runs), figures(frames, runs, across=1), strict=True):
         title = figure.texts[0].get_text().replace("\n", " ")
-        sweep = next(iter(runs.values()))["sweep"]
-        wide = figure.get_figwidth() > _WIDE
-        yield {"title": title, "svg": Markup(embedded(figure, f"{sweep}-{name}")), "wide": wide}
+        drawings = {"": figure}
+        if figure.get_figwidth() > narrow.get_figwidth():
+            drawings = {"wide": figure, "narrow": narrow}
+        svgs = [(kind, Markup(embedded(one, f"{sweep}-{name}{kind}"))) for kind, one in drawings.items()]
+        yield {"title": title, "drawings": svgs}
 
 
 def _examples(runs: Mapping[str, RunDirectory]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from analysis.svg import to_svg
 
 WIDTH, PLOT_HEIGHT = 3.5, 2.2  # inches; a column of a two-column paper
+ACROSS = 3  # panels side by side on paper; on a phone one
 MARGIN_LEFT, MARGIN_RIGHT = 0.55, 0.08  # inches
 PADDING = 0.08  # inches
 TITLE_HEIGHT = 0.14  # inches, of a further line of the title
@@ -66,13 +67,13 @@ def look(index: int) -> Look:
     return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[index % len(_DASHES)])
 
 
-def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str]) -> tuple[Figure, list[Axes]]:
+def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], across: int) -> tuple[Figure, list[Axes]]:
     """A titled figure of any height, with room for `below` lines of small print under its axes.
 
-    `panels` are the axes' titles, "" for none. More than one fill both columns of a page.
+    `panels` are the axes' titles, "" for none; up to `across` stand side by side, and fill both columns of a page.
     """
-    columns = _columns(len(panels))
-    width = _width(len(panels))
+    columns = _columns(len(panels), across)
+    width = _width(columns)
     plot_width = width / columns - MARGIN_LEFT - MARGIN_RIGHT  # inches
     titles = [textwrap.fill(panel, int(PANEL_TITLE_CHARACTERS * plot_width)) for panel in panels]
     above = max((1 + text.count("\n") for text in titles if text), default=0) * LINE_HEIGHT
@@ -97,18 +98,18 @@ def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str]) -> 
     return figure, axes
 
 
-def _columns(panels: int) -> int:
-    """Panels side by side: four make a square, others rows of up to three."""
-    return 2 if panels == 4 else min(panels, 3)
+def _columns(panels: int, across: int) -> int:
+    """Panels side by side: four make a square, others rows of as many as may be."""
+    return min(2 if panels == 4 else panels, across)
 
 
-def _width(panels: int) -> float:
-    return WIDTH if panels == 1 else 2 * WIDTH
+def _width(columns: int) -> float:
+    return WIDTH if columns == 1 else 2 * WIDTH
 
 
-def note_width(panels: int) -> int:
-    """Characters of small print across a figure of so many panels."""
-    return int(NOTE_CHARACTERS * (_width(panels) - 2 * PADDING))
+def note_width(panels: int, across: int) -> int:
+    """Characters of small print across a figure of so many panels, up to `across` side by side."""
+    return int(NOTE_CHARACTERS * (_width(_columns(panels, across)) - 2 * PADDING))
 
 
 def _plain_axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:

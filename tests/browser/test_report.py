@@ -71,7 +71,7 @@ def visible_sizes(watched: WatchedPage, selector: str) -> list[tuple[float, floa
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_everything_is_to_be_seen(open_page: Open, device: dict[str, Any], script: bool, tmp_path: Path) -> None:
     watched = open_page(**device, java_script_enabled=script)
-    sizes = visible_sizes(watched, "figure svg")
+    sizes = visible_sizes(watched, "figure svg:visible")
     assert len(sizes) == 3, "epochs and error by level, and dropout"
     assert all(width > 300 and height > 200 for width, height in sizes)
     images = visible_sizes(watched, ".examples img")
@@ -127,9 +127,9 @@ def test_tables_sort_and_filter(open_page: Open) -> None:
 @pytest.mark.parametrize("device", [PHONE, DESK], ids=["phone", "desk"])
 def test_a_mark_names_its_trial(open_page: Open, run: RunDirectory, device: dict[str, Any]) -> None:
     page = open_page(**device).page
-    marks = page.locator("figure svg [data-told]")
+    marks = page.locator("figure .drawing:visible [data-told]")
     begun = load(run.root).trials.query("epochs > 0")
-    epochs = page.locator("figure").first.locator("svg [data-told]")
+    epochs = page.locator("figure").first.locator(".drawing:visible [data-told]")
     told = [text for mark in epochs.all() if (text := mark.get_attribute("data-told"))]
     assert sorted(re.findall(r"\[(\w+)\]", " ".join(told))) == sorted(begun["spec_id"])
     mark = marks.first

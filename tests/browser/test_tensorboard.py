@@ -109,18 +109,16 @@ def tab(board: Board, watched_page: WatchedPage, tmp_path: Path) -> Iterator[Cal
     assert watched_page.requests_beyond(board.url) == []
 
 
-def test_time_series_draws_the_curves(tab: Callable[[str], Page]) -> None:
-    page = tab("timeseries")
-    for tag in CURVES:
-        page.locator("metrics-tag-filter input").fill(f"^{tag}$")  # cards out of sight are not drawn
-        card = page.locator("scalar-card").filter(has=page.locator(f"tb-truncated-path[title='{tag}']"))
-        _expect_curves(card.locator("line-chart .series-view"), tag)
-
-
-def test_time_series_lists_every_trial_by_its_name(tab: Callable[[str], Page], board: Board) -> None:
+def test_time_series_names_the_trials_and_draws_their_curves(tab: Callable[[str], Page], board: Board) -> None:
     page = tab("timeseries")
     for spec in board.specs:
         expect(page.locator("runs-data-table").get_by_text(spec.name)).to_be_visible()
+    for tag in CURVES:
+        page.locator("metrics-tag-filter input").fill(f"^{tag}$")  # cards out of sight are not drawn
+        card = page.locator("metrics-filtered-view scalar-card").filter(
+            has=page.locator(f"tb-truncated-path[title='{tag}']")
+        )
+        _expect_curves(card.locator("line-chart .series-view"), tag)
 
 
 def test_scalars_draws_the_curves(tab: Callable[[str], Page]) -> None:
@@ -170,8 +168,8 @@ def _table(grid: Locator) -> list[list[str]]:
 
 def _expect_curves(chart: Locator, tag: str) -> None:
     """Colour over more than half of the chart's width: its grid, axes and background are gray."""
-    chart.scroll_into_view_if_needed()
     expect(chart).to_be_visible()
+    chart.scroll_into_view_if_needed()
     _wait_for(lambda: (np.ptp(_pixels(chart), axis=2) > 60).any(axis=0).mean() > 0.5, f"the curves of {tag}")
 
 

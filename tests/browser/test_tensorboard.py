@@ -134,12 +134,9 @@ def test_hparams_shows_what_was_swept_and_what_came_of_it(tab: Callable[[str], P
         box = page.locator("paper-checkbox.hparam-checkbox", has_text=re.compile(rf"^\s*{name}\s*$"))
         if box.get_attribute("aria-checked") != "true":
             box.click()
-    grid = page.locator("vaadin-grid")
-    columns = {"Trial ID", *SWEPT, *OUTCOMES}
-    _wait_for(lambda: columns <= set(_table(grid)[0]), f"the columns {columns}")
-    _wait_for(lambda: len(_table(grid)) == len(board.specs) + 1, f"{len(board.specs)} rows")
-    header, *rows = _table(grid)
-    shown = {row[0]: dict(zip(header, row, strict=False)) for row in rows}
+    grid, columns = page.locator("vaadin-grid"), {*SWEPT, *OUTCOMES}
+    names = {spec.name for spec in board.specs}
+    shown = _wait_for(lambda: _rows_with(grid, columns, names), f"rows of {names} with {columns}")
     for spec in board.specs:
         last, row = recorded_rows(board.run, spec)[-1], shown[spec.name]
         assert [float(row[name]) for name in SWEPT] == [getattr(spec, name) for name in SWEPT]
@@ -161,9 +158,15 @@ def test_images_shows_the_examples_of_every_level(tab: Callable[[str], Page], bo
         assert red_captions.any() == (level > 0)
 
 
-def _table(grid: Locator) -> list[list[str]]:
-    """The header and the rows that are in view, cell by cell."""
-    return cast(list[list[str]], grid.evaluate(TABLE))
+def _rows(grid: Locator) -> dict[str, dict[str, str]]:
+    """Trial name -> column -> text, of the cells that hold one."""
+    header, *rows = cast(list[list[str]], grid.evaluate(TABLE))
+    return {row[0]: {name: text for name, text in zip(header, row, strict=False) if text} for row in rows}
+
+
+def _rows_with(grid: Locator, columns: set[str], names: set[str]) -> dict[str, dict[str, str]] | None:
+    rows = _rows(grid)
+    return rows if rows.keys() == names and all(columns <= row.keys() for row in rows.values()) else None
 
 
 def _expect_curves(chart: Locator, tag: str) -> None:

@@ -63,15 +63,22 @@ class RunFiles:
     def _trial(self, spec: TrialSpec) -> Trial:
         attempts = [attempt for path, _ in self.row_files.get(spec.spec_id, []) if (attempt := self._attempt(path))]
         rows, recorded = history(spec, attempts), self.recorded.get(spec.spec_id)
-        lost = not rows or any(attempt.damaged_lines for attempt in attempts)
         from_ray = 0
-        if lost or (recorded is not None and stop_reason(spec, rows, recorded) == "unfinished"):
+        if self._has_lost_rows(spec, attempts, rows, recorded):
             own = {row["epoch"] for row in rows}
             rows = history(spec, [self._ray_log.attempt(spec), *attempts])
             from_ray = len({row["epoch"] for row in rows} - own)
         if from_ray:
             _warn(f"{self.run.root}: {spec.spec_id}: {from_ray} lost epoch(s) taken from Ray's own log")
         return Trial(spec, attempts, rows, recorded, from_ray)
+
+    @staticmethod
+    def _has_lost_rows(spec: TrialSpec, attempts: list[Attempt], rows: list[Row], recorded: str | None) -> bool:
+        if recorded == "error":
+            return False  # Ray's log may hold the end of an earlier start, which no longer counts
+        damaged = any(attempt.damaged_lines for attempt in attempts)
+        unshown = recorded is not None and stop_reason(spec, rows, recorded) == "unfinished"
+        return not rows or damaged or unshown
 
     def _attempt(self, path: Path) -> Attempt | None:
         try:

@@ -292,6 +292,14 @@ def test_a_damaged_row_is_replaced_by_rays_and_the_trials_own_rows_go_before(tmp
     assert (trial["epochs_to_fit"], trial["damaged_lines"], trial["rows_from_ray"]) == (4, 1, 1)
 
 
+def test_a_trial_that_failed_since_is_not_what_ray_logged_before(tmp_path):
+    run = make_run(tmp_path / "demo", [spec()])
+    log_of_ray(run, spec(), [record(8, 8)])
+    run.record_outcome(spec().spec_id, "error", 0)
+    trial = only(load(run.root).trials)
+    assert (trial["status"], trial["rows_from_ray"]) == ("failed", 0)
+
+
 @pytest.mark.parametrize("name", ["notes.jsonl", "abc-x.jsonl"])
 def test_a_file_that_is_no_row_file_is_counted_and_named(tmp_path, name):
     run = make_run(tmp_path / "demo", [spec()])

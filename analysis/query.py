@@ -26,6 +26,7 @@ TABLES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "effects": lambda frames: effects(frames.trials),
 }
 _CHEAP = {"trials", "epochs"}  # always there; the others are computed where a query says their name
+_AGGREGATE = re.compile(r"\(\s*(distinct\s+)?(\w+\.)?(epochs|images)_to_fit\b", re.IGNORECASE)
 _NULLABLE = {
     **dict.fromkeys((pa.int8(), pa.int16(), pa.int32(), pa.int64()), pd.Int64Dtype()),
     **dict.fromkeys((pa.float32(), pa.float64()), pd.Float64Dtype()),
@@ -63,7 +64,7 @@ def _add_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataF
 
 def _warn_of_the_unfitted(trials: pd.DataFrame, sql: str) -> None:
     unfitted = int(trials["epochs_to_fit"].isna().sum())
-    if unfitted and re.search(r"\((distinct )?(epochs|images)_to_fit\b", sql, re.IGNORECASE):
+    if unfitted and _AGGREGATE.search(sql):
         warnings.warn(
             f"{unfitted} of {len(trials)} trials have no epochs to fit (right-censored): SQL's aggregates leave them "
             "out; km_median and restricted_mean of the table cells do not",

@@ -34,6 +34,14 @@ def test_an_average_by_model_and_level_warns_of_what_it_leaves_out(run):
     assert answer.to_dict("list") == {"model": ["mlp_1x512"] * 2, "level": [0.0, 0.5], "epochs": [12.0, 20.0]}
 
 
+@pytest.mark.parametrize(
+    "aggregate", ["AVG( epochs_to_fit )", "count(distinct t.images_to_fit)", "median(t.epochs_to_fit)"]
+)
+def test_any_aggregate_of_times_to_fit_warns(run, aggregate):
+    with pytest.warns(UserWarning, match="1 of 4 trials"):
+        query(load(run.root), f"select {aggregate} from trials t")
+
+
 def test_a_query_that_leaves_nothing_out_is_quiet(run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

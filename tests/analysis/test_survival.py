@@ -46,6 +46,8 @@ def test_curve_and_its_variance_are_those_of_statsmodels(seed):
     assert errors[left] == pytest.approx(theirs.surv_prob_se[events][left])
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning:statsmodels")  # its log(-log S) where S is 0
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning:statsmodels")
 @pytest.mark.parametrize("seed", range(6))
 def test_the_interval_of_the_median_holds_the_epochs_that_statsmodels_does_not_reject(seed):
     times, fitted = made(seed, n=60)

@@ -234,7 +234,9 @@ one trial run twice is never taken for two seeds. `damaged_lines` is the number 
 The dtypes are pandas' nullable ones. A category that nobody used is not offered, save in `status` and `stop_reason`.
 """
 _SECTIONS = (
-    ("trials", "`load(...).trials`: one row per trial that `run.json` asked for.", TRIALS),
+    ("trials: what was asked for", "`load(...).trials`: one row per trial of `run.json`.", _IDENTITY + SPEC),
+    ("trials: what became of it", "", _OUTCOME),
+    ("trials: where it comes from", "", _PROVENANCE),
     (
         "epochs",
         "`load(...).epochs`: one row per trial and epoch, however often a trial was restored: of each epoch, that of "
@@ -270,7 +272,8 @@ def document() -> str:
 
 def _section(title: str, text: str, columns: tuple[Column, ...]) -> str:
     rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in columns]
-    return "\n".join([f"## {title}", "", text, "", "| name | dtype | unit | meaning |", "|---|---|---|---|", *rows, ""])
+    told = [text, ""] if text else []
+    return "\n".join([f"## {title}", "", *told, "| name | dtype | unit | meaning |", "|---|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":

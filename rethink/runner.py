@@ -27,6 +27,7 @@ from rethink.run_directory import RunDirectory, rows_of
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
+from rethink.tensorboard import write_hyperparameters
 from rethink.trainable import NetworkTrainable
 from rethink.trial import TrialSettings
 
@@ -83,6 +84,7 @@ def start(
         }
     )
     write_label_examples(run, specs, prepared)
+    write_hyperparameters(run.tensorboard / "examples", specs)
     _execute(run, specs, prepared, options, resources, keep)
     return run
 

@@ -1,5 +1,6 @@
 """Where TensorBoard sees a trial: its curves by epoch, its hyperparameters, and examples of the corrupted data."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -7,8 +8,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from rethink.metrics import EpochRecord
 from rethink.spec import TrialSpec
@@ -26,6 +29,13 @@ CURVES = {
     "progress/images_per_second": "images_per_second",
 }
 OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
+_NOT_SHOWN = ("image_size", "batch_size", "max_epochs", "epochs_after_fit", "test_every", "precision")
+_FIELDS = {bool: "bool_value", str: "string_value", float: "number_value"}  # of a protocol-buffer value
+_TYPES = {
+    bool: api_pb2.DATA_TYPE_BOOL,
+    str: api_pb2.DATA_TYPE_STRING,
+    float: api_pb2.DATA_TYPE_FLOAT64,
+}
 EXAMPLE_PIXELS = 128  # side of an example image as drawn
 
 
@@ -35,10 +45,11 @@ class TrialBoard:
     def __init__(self, folder: Path, spec: TrialSpec, resumed_from_epoch: int) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=resumed_from_epoch + 1)
         self._file = cast(Any, self._writer.file_writer)
-        values = {name: value for name, value in spec.to_dict().items() if value is not None}
-        experiment, start, self._end = hparams(values, dict.fromkeys(OUTCOMES, 0.0))  # type: ignore[no-untyped-call]
-        for summary in (experiment, start):
-            self._file.add_summary(summary)
+        start = SessionStartInfo()
+        for name, value in spec.to_dict().items():
+            if value is not None:
+                setattr(start.hparams[name], _FIELDS[_kind(value)], value)
+        self._file.add_summary(_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start))
 
     def add(self, record: EpochRecord) -> None:
         """One point on every curve that was measured."""
@@ -53,8 +64,41 @@ class TrialBoard:
             self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, last.epoch)
         if last is not None and last.test_accuracy is not None:
             self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, last.epoch)
-        self._file.add_summary(self._end)
+        end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
+        self._file.add_summary(_hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end))
         self._writer.close()
+
+
+def write_hyperparameters(folder: Path, specs: Sequence[TrialSpec]) -> None:
+    """The columns of the HParams tab, once for a run: every field that any of its trials has.
+
+    TensorBoard shows at first the fields that differ: those of what is trained on what, not of how a trial is watched.
+    """
+    experiment = api_pb2.Experiment()
+    for field in dataclasses.fields(TrialSpec):
+        values = [value for spec in specs if (value := getattr(spec, field.name)) is not None]
+        if values:
+            shown = field.name not in _NOT_SHOWN and len({getattr(spec, field.name) for spec in specs}) > 1
+            column = experiment.hparam_infos.add(name=field.name, differs=shown, type=_TYPES[_kind(values[0])])
+            if _kind(values[0]) is float:
+                column.domain_interval.min_value, column.domain_interval.max_value = min(values), max(values)
+            else:
+                column.domain_discrete.extend(sorted(set(values)))
+    for tag in OUTCOMES:
+        experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
+    writer = SummaryWriter(str(folder))
+    cast(Any, writer.file_writer).add_summary(_hparams(metadata.EXPERIMENT_TAG, experiment=experiment))
+    writer.close()
+
+
+def _kind(value: Any) -> type:
+    return type(value) if isinstance(value, bool | str) else float
+
+
+def _hparams(tag: str, **content: Any) -> Any:
+    data = HParamsPluginData(version=metadata.PLUGIN_DATA_VERSION, **content).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name=metadata.PLUGIN_NAME, content=data)
+    return Summary(value=[Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin))])
 
 
 def write_examples(folder: Path, tag: str, images: npt.NDArray[np.uint8], labels: Sequence[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ import ray
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 
 from analysis import frames
 from rethink.cli import _sweep_names, main
@@ -159,9 +160,32 @@ def test_tensorboard_holds_curves_hyperparameters_and_examples(run: RunDirectory
         assert [event.step for event in curve] == [row["epoch"] for row in rows]
         assert [event.value for event in curve] == pytest.approx([row["train_accuracy"] for row in rows])
         assert board.Scalars("outcome/epochs_to_fit")[0].value == rows[-1]["epochs_to_fit"]
-        assert "_hparams_/experiment" in board.summary_metadata
+        content = board.summary_metadata[metadata.SESSION_START_INFO_TAG].plugin_data.content
+        written = metadata.parse_session_start_info_plugin_data(content).hparams
+        for name, value in spec.to_dict().items():
+            kind = (
+                "bool_value"
+                if isinstance(value, bool)
+                else "string_value"
+                if isinstance(value, str)
+                else "number_value"
+            )
+            assert name not in written if value is None else getattr(written[name], kind) == value
     examples = EventAccumulator(str(run.tensorboard / "examples")).Reload().Tags()["images"]
     assert len(examples) == len({spec.label_corruption for spec in specs_of(run)})
+
+
+@pytest.mark.parametrize("name", _sweep_names())
+def test_the_hparams_tab_has_a_column_for_every_field_and_shows_those_swept(
+    runs: dict[str, RunDirectory], name: str
+) -> None:
+    board = EventAccumulator(str(runs[name].tensorboard / "examples")).Reload()
+    content = board.summary_metadata[metadata.EXPERIMENT_TAG].plugin_data.content
+    columns = {column.name: column.differs for column in metadata.parse_experiment_plugin_data(content).hparam_infos}
+    fields = [spec.to_dict() for spec in specs_of(runs[name])]
+    assert columns.keys() == {field for values in fields for field, value in values.items() if value is not None}
+    for field in ("label_corruption", "model", "batch_norm", "dropout", "crop_padding", "learning_rate", "seed"):
+        assert columns.get(field, False) == (len({values[field] for values in fields}) > 1)
 
 
 def test_the_store_grew_with_the_sweep_and_says_what_the_rows_say(run: RunDirectory, tmp_path: Path) -> None:

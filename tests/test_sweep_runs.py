@@ -275,7 +275,8 @@ def test_relative_paths_mean_the_same_to_driver_and_workers(
     for path in [*run.rows.iterdir(), *run.checkpoint("x").parent.iterdir()]:
         path.unlink()
     assert main(["resume", "out/run"]) == 0
-    assert len(list(run.rows.iterdir())) == len(specs_of(run))
+    # Of an actor that Tune had begun to start for a trial that another then took there may be a further attempt.
+    assert {path.name.split("-")[0] for path in run.rows.iterdir()} == {spec.spec_id for spec in specs_of(run)}
 
 
 def test_the_run_says_where_it_comes_from(run: RunDirectory) -> None:

@@ -64,12 +64,12 @@ def curves_figure(
     looks = {name: style.look(index) for index, name in enumerate(subject.order)}
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
     handles = _handles(subject, looks, counted=len(panels) == 1)
-    titles = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
-    characters = style.note_width(len(titles), across)
+    headings = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
+    characters = style.note_width(len(headings), across)
     note = textwrap.wrap(told + _left_out(subject.trials), characters, break_on_hyphens=False)
     below = -(-len(handles) // 2) + len(note)
     wrapped = textwrap.fill(subtitle, characters)
-    figure, axes = style.new_panels(subject.title, wrapped, below, titles, across)
+    figure, axes = style.new_panels(subject.title, wrapped, below, headings, across)
     for trials, place in zip(panels.values(), axes, strict=False):
         for (_, trial), line in zip(trials.iterrows(), subject.lines[trials.index], strict=True):
             _draw_trial(place, trial, epochs, looks[line], x, columns)

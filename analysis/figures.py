@@ -16,20 +16,23 @@ from analysis.lines import levels_of
 from analysis.rates_figure import rates_figure, rates_of
 from analysis.tables import to_markdown
 from rethink.run_directory import find_runs
+from rethink.spec import SpecError
 
+_ENTRIES = ("sweep", "variant", "command", "created", "data")  # of run.json
 Runs = Mapping[str, Mapping[str, Any]]  # run.json by the run's name
 
 
 def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
     """Write each figure as .png and .svg, and tables.md, into a folder; return the paths.
 
-    Raises what `load` raises, and ValueError for runs that asked for no trial.
+    Raises what `load` raises, and SpecError for runs that asked for no trial.
     """
     frames, runs = load(*run_paths), read_runs(run_paths)
+    drawn = figures(frames, runs)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in figures(frames, runs):
+    for name, figure in drawn:
         written += style.write(figure, folder / name)
     tables = folder / "tables.md"
     tables.write_text(to_markdown(frames, scale(frames.trials, created(runs))), encoding="utf-8")
@@ -39,18 +42,23 @@ def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
 def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, Figure]]:
     """(file name, figure) for every figure that the trials contain, up to `across` panels side by side.
 
-    Raises ValueError for no trials.
+    Raises SpecError for no trials.
     """
     if frames.trials.empty:
-        raise ValueError("the runs asked for no trial: there is nothing to draw")
+        raise SpecError("the runs asked for no trial: there is nothing to draw")
     classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
     dates = created(runs)
-    yield from _figures(frames, lambda trials: scale(trials, dates), classes, across)
+    return _figures(frames, lambda trials: scale(trials, dates), classes, across)
 
 
 def read_runs(run_paths: Sequence[str | Path]) -> Runs:
-    """What run.json says of each run, by the run's name."""
-    return {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
+    """What run.json says of each run, by the run's name. Raises SpecError for one that lacks an entry."""
+    runs = {}
+    for run in find_runs([Path(path) for path in run_paths]):
+        runs[run.root.resolve().name] = recorded = run.read_run()
+        if missing := [name for name in _ENTRIES if name not in recorded]:
+            raise SpecError(f"{run.run_file} lacks {', '.join(missing)}: put back a whole copy")
+    return runs
 
 
 def created(runs: Runs) -> dict[str, str]:

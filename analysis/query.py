@@ -48,6 +48,9 @@ def query(frames: Frames, sql: str) -> pd.DataFrame:
         relation = connection.sql(sql)
         if relation is None:
             raise SpecError(f"{sql!r} answers with no table: say select ...")
+        twice = sorted({name for name in relation.columns if relation.columns.count(name) > 1})
+        if twice:
+            raise SpecError(f"several columns are named {', '.join(twice)}: give each a name of its own with `as`")
         answer: pd.DataFrame = relation.to_arrow_table().to_pandas(types_mapper=_NULLABLE.get)
     except duckdb.Error as error:
         raise SpecError(" ".join(str(error).split())) from error
@@ -99,7 +102,7 @@ FORMATS = {"table": to_table, "csv": to_csv, "json": to_json, "parquet": to_parq
 
 
 def _text(value: Any) -> str:
-    if pd.isna(value):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return "null"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 

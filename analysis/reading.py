@@ -88,6 +88,8 @@ class RunFiles:
             _warn(f"{path}: cannot be read ({error.strerror}), left out")
             return None
         for row in attempt.rows:
+            if type(row["epoch"]) is not int:
+                raise SpecError(f"{path}: epoch = {row['epoch']!r} is not allowed: a whole number")
             if row.keys() != _RECORD_NAMES:
                 wrong = ", ".join(sorted(row.keys() ^ _RECORD_NAMES))
                 epoch = row["epoch"]

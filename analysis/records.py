@@ -13,6 +13,7 @@ from analysis.history import Row, status, stop_reason
 from analysis.reading import Trial
 from analysis.typed import concatenated, typed
 from rethink.run_directory import Attempt
+from rethink.spec import SpecError
 
 _LAST_EPOCH = ("train_loss", "train_accuracy", "exact_train_accuracy", "test_loss", "test_accuracy")
 _TIMES = ("train_seconds", "check_seconds", "test_seconds")
@@ -46,7 +47,10 @@ def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
     records = [_record(run, trial) for trial in trials]
     table = typed({column.name: [record[column.name] for record in records] for column in TRIALS}, TRIALS)
     rows = [row for trial in trials for row in trial.rows]
-    measured = typed({column.name: [row[column.name] for row in rows] for column in RECORD}, RECORD)
+    try:
+        measured = typed({column.name: [row[column.name] for row in rows] for column in RECORD}, RECORD)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{run}: a row holds a value of another type than its column's ({error})") from error
     return table, joined(table, measured, [len(trial.rows) for trial in trials])
 
 

@@ -69,6 +69,8 @@ def read(files: RunFiles) -> Stored:
         try:
             own, rows = _read(part)
         except (OSError, pa.ArrowException) as error:
+            if not _file(part, "trials").exists():
+                continue  # the sweep, still running, has merged it into another since; the rows have it too
             damaged += 1
             warnings.warn(f"{part}.*.parquet: cannot be read ({_first_line(error)}), left out", stacklevel=2)
             continue

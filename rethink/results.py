@@ -20,7 +20,8 @@ def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
     try:
         store.append(run, spec, stop_reason)
     except (OSError, ValueError) as error:
-        warnings.warn(f"{run.store} lacks {spec.name} ({error}); `rethink store {run.root}` adds it", stacklevel=2)
+        told = f"{run.store} is not up to date with {spec.name} ({error})"
+        warnings.warn(f"{told}; `rethink store {run.root}` writes it anew", stacklevel=2)
 
 
 def rebuild_store(run: RunDirectory) -> None:
@@ -33,6 +34,7 @@ def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | Non
     """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
     if form == "parquet" and output is None:
         raise SpecError("a Parquet answer needs a file: --output FILE")
+    _check_writable(output)
     content = query.FORMATS[form](query.query(frames.load(*(run.root for run in runs)), sql))
     if output is None:
         sys.stdout.buffer.write(content)
@@ -44,9 +46,16 @@ def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | Non
 
 def report_runs(runs: Sequence[RunDirectory], output: Path | None) -> Path:
     """Write the report of these runs; return its path."""
+    _check_writable(output)
     path = output or runs[0].root / "report.html"
     report.write_report([run.root for run in runs], path)
     return path
+
+
+def _check_writable(output: Path | None) -> None:
+    """Refuse a file that cannot be written before the work for it is done."""
+    if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
+        raise SpecError(f"output = {str(output)!r} is not allowed: a file in a folder that exists")
 
 
 def show_results(runs: Sequence[RunDirectory], output: Path | None = None) -> bool:

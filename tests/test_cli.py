@@ -144,6 +144,18 @@ def test_ray_was_not_started_by_a_refusal(local_ray: None) -> None:
     assert ray.is_initialized()
 
 
+@pytest.mark.parametrize("command", ["figures", "report"])
+def test_a_run_json_that_lacks_an_entry_is_named(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    RunDirectory(tmp_path).create({"specs": [], "sweep": "tiny"})
+    assert main([command, str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "lacks variant, command, created, data" in error
+    assert not (tmp_path / "figures").exists()
+
+
 def test_runs_of_one_name_are_refused_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for parent in ("a", "b"):
         run = RunDirectory(tmp_path / parent / "run")

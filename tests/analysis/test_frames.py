@@ -1,6 +1,7 @@
 """The laws of the two frames, on made runs with known answers."""
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ from analysis import history
 from analysis.columns import EPOCHS, RECORD, TRIALS
 from analysis.frames import load
 from rethink.metrics import STOP_REASONS
+from rethink.spec import SpecError
 
 
 def only(frame: pd.DataFrame) -> pd.Series:
@@ -314,3 +316,15 @@ def test_a_row_file_that_cannot_be_read_is_counted_and_named(tmp_path):
     folder.mkdir()
     with pytest.warns(UserWarning, match="cannot be read"):
         assert load(run.root).damaged_files == 1
+
+
+@pytest.mark.parametrize(("column", "value"), [("epoch", "null"), ("epoch", '"2"'), ("steps", '"many"')])
+def test_a_value_of_another_type_is_refused_in_one_line(tmp_path, column, value):
+    run = make_run(tmp_path / "demo", [spec()])
+    path = write_trial(run, spec(), epochs=2)
+    lines = path.read_text().splitlines()
+    lines[2] = re.sub(f'"{column}": \\d+', f'"{column}": {value}', lines[2])
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(SpecError, match=column if column == "epoch" else "another type") as error:
+        load(run.root)
+    assert "\n" not in str(error.value)

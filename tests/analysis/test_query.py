@@ -92,6 +92,11 @@ def test_formats_give_back_what_was_asked(run):
     assert "null" in table[4]
 
 
+def test_lists_and_structures_are_shown(run):
+    answer = query(load(run.root), "select [1, 2] as list, {'a': 1} as structure, null as nothing")
+    assert FORMATS["table"](answer).decode().split()[-4:] == ["[1", "2]", "{'a':", "1}", "null"][-4:]
+
+
 def test_a_wrong_query_ends_in_one_line_that_names_the_choices(run):
     with pytest.raises(SpecError, match="epochs_to_fit") as error:
         query(load(run.root), "select epoch_to_fit from trials")
@@ -116,6 +121,10 @@ def test_the_command_prints_or_writes(run, tmp_path, capsysbinary):
     [
         (["select modl from trials"], b"model"),
         (["select 1", "--format", "parquet"], b"--output FILE"),
+        (["select 1", "--output", "/nowhere/answer.csv"], b"a folder that exists"),
+        (["select 1 as a, 2 as a"], b"several columns are named a"),
+        (["drop view nothing"], b"nothing"),
+        ([""], b"answers with no table"),
         (["select 1", "--format", "xml"], b"table"),
     ],
 )

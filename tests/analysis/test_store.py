@@ -197,3 +197,15 @@ def test_a_run_directory_of_an_earlier_version_without_a_store_loads(tmp_path):
     run = make_run(tmp_path / "demo", [spec()])
     assert not RunDirectory(run.root).store.exists()
     assert len(load(run.root).trials) == 1
+
+
+def test_a_part_that_a_running_sweep_merges_meanwhile_is_no_damage(run, monkeypatch):
+    expected = from_rows(run)
+    store.rebuild(run)
+    (part,) = store.parts(run)
+    for path in run.store.iterdir():
+        path.unlink()
+    monkeypatch.setattr(store, "parts", lambda run: [part])
+    frames = load(run.root)
+    assert frames.damaged_files == 0
+    assert_equal(frames, expected)

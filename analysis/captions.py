@@ -8,6 +8,8 @@ import pandas as pd
 
 from analysis.cells import BASE
 
+MISSING = "—"
+
 
 def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[str]) -> str:
     """The model, the options that tell this line apart, and the trials behind each of its points.
@@ -25,9 +27,10 @@ def told(values: Mapping[str, Any]) -> list[str]:
     return [text if name == "dataset" else f"{name.replace('_', ' ')} {text}" for name, text in known.items()]
 
 
-def options_text(values: Mapping[str, Any]) -> str:
-    """Those spec values, in words, that are not simply off; "" for none."""
-    return ", ".join(told({name: value for name, value in values.items() if not _is_off(name, value)}))
+def network_texts(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
+    """Model, number of images, and those of the named options that are not simply off, for a row of a table."""
+    options = {name: row[name] for name in names if name in row and name not in BASE and not _is_off(name, row[name])}
+    return [str(row["model"]), _size(row["train_samples"]), ", ".join(told(options)) or MISSING]
 
 
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:

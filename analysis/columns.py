@@ -1,6 +1,7 @@
 """Every column of every frame, described once. `python -m analysis.columns` writes docs/dataframes.md from it."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -93,7 +94,15 @@ TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
 
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
 RECORD = _declared(EpochRecord)
-EPOCHS = tuple(column for name in JOINED for column in TRIALS if column.name == name) + RECORD
+
+
+def of_trials(names: Iterable[str]) -> tuple[Column, ...]:
+    """These columns of the trials frame, in this order."""
+    declared = {column.name: column for column in TRIALS}
+    return tuple(declared[name] for name in names)
+
+
+EPOCHS = of_trials(JOINED) + RECORD
 MEASURED = (_IDENTITY[1], *RECORD)  # what an epoch itself says
 
 STATISTICS = (

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import cell_columns
-from analysis.columns import EFFECTS, TRIALS
+from analysis.columns import EFFECTS, of_trials
 from analysis.intervals import mean_interval
 from analysis.pairs import Trial, alike, all_but, records
 from analysis.summary import NO_RESULT
-from analysis.typed import typed
+from analysis.typed import typed_rows
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
             told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
             told |= {"pairs": len(pairs), "unpaired": unpaired}
             rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
-    columns = [*(column for name in names for column in TRIALS if column.name == name), *EFFECTS]
-    return typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+    return typed_rows(rows, of_trials(names) + EFFECTS)
 
 
 _Pair = tuple[Trial, Trial]  # without, with

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.columns import EPOCHS, JOINED, RECORD, TRIALS
 from analysis.history import Row, status, stop_reason
 from analysis.reading import Trial
-from analysis.typed import concatenated, typed
+from analysis.typed import concatenated, typed_rows
 from rethink.run_directory import Attempt
 from rethink.spec import SpecError
 
@@ -45,10 +45,10 @@ def joined(trials: pd.DataFrame, measured: pd.DataFrame, rows: Iterable[int]) ->
 
 def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
     records = [_record(run, trial) for trial in trials]
-    table = typed({column.name: [record[column.name] for record in records] for column in TRIALS}, TRIALS)
+    table = typed_rows(records, TRIALS)
     rows = [row for trial in trials for row in trial.rows]
     try:
-        measured = typed({column.name: [row[column.name] for row in rows] for column in RECORD}, RECORD)
+        measured = typed_rows(rows, RECORD)
     except (TypeError, ValueError) as error:
         raise SpecError(f"{run}: a row holds a value of another type than its column's ({error})") from error
     return table, joined(table, measured, [len(trial.rows) for trial in trials])

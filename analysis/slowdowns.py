@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import LEVEL, cell_columns
-from analysis.columns import SLOWDOWNS, TRIALS
+from analysis.columns import SLOWDOWNS, of_trials
 from analysis.intervals import mean_interval
 from analysis.pairs import Trial, alike, all_but, records
-from analysis.typed import typed
+from analysis.typed import typed_rows
 
 
 def slowdowns(trials: pd.DataFrame) -> pd.DataFrame:
@@ -28,8 +28,7 @@ def slowdowns(trials: pd.DataFrame) -> pd.DataFrame:
         for cell, pairs in cells.items()
         if any(partner is not None for _, partner in pairs)
     ]
-    columns = [*(column for name in names for column in TRIALS if column.name == name), *SLOWDOWNS]
-    table = typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+    table = typed_rows(rows, of_trials(names) + SLOWDOWNS)
     return table.sort_values(names, ignore_index=True)
 
 

@@ -5,14 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import options_text
-from analysis.cells import BASE, LEVEL, line_columns
+from analysis.captions import MISSING, network_texts
+from analysis.cells import LEVEL, line_columns
 from analysis.effects import effects
 from analysis.slowdowns import slowdowns
 from analysis.summary import summary
 from analysis.table import Table
 
-_MISSING = "—"
 _NAMED = ("model", "images", "options")
 _CELLS = (
     "Kaplan-Meier estimates of the epochs to fit: the median, and the mean restricted to the horizon, max_epochs, "
@@ -58,7 +57,7 @@ def _cells(cells: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     head = [*_NAMED, "level p", "fitted", "median epochs", "restricted mean", "horizon", "test error", "gap"]
     rows = [
         [
-            *_named(row, trials),
+            *network_texts(row, line_columns(trials)),
             f"{row[LEVEL]:g}",
             f"{row['fitted']}/{row['n']}",
             _given_up(row) or _with_interval(row, "km_median", ".4g", _or_more(row)),
@@ -76,7 +75,7 @@ def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     head = [*_NAMED, "level p", "pairs", "both fitted", "median", "mean"]
     rows = [
         [
-            *_named(row, trials),
+            *network_texts(row, line_columns(trials)),
             f"{row[LEVEL]:g}",
             str(row["pairs"]),
             str(row["both_fitted"]),
@@ -99,43 +98,45 @@ def _effects(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
         strength = "" if pd.isna(first["strength"]) else f" {first['strength']:g}"
         regularizer = f"{str(first['regularizer']).replace('_', ' ')}{strength}"
         texts = [_effect(by_measure[name], 1.0 if name.startswith("log2") else 100.0) for name in _MEASURES]
-        rows.append([*_named(first, trials), f"{first[LEVEL]:g}", regularizer, str(group["pairs"].iloc[0]), *texts])
+        rows.append(
+            [
+                *network_texts(first, line_columns(trials)),
+                f"{first[LEVEL]:g}",
+                regularizer,
+                str(group["pairs"].iloc[0]),
+                *texts,
+            ]
+        )
     return head, rows
 
 
 def _effect(row: Mapping[Any, Any], unit: float) -> str:
     if pd.isna(row["mean"]):
-        return f"{_MISSING} (n = {row['n']})"
+        return f"{MISSING} (n = {row['n']})"
     interval = "" if pd.isna(row["low"]) else f" [{row['low'] * unit:+.2f}, {row['high'] * unit:+.2f}]"
     size = "" if pd.isna(row["effect_size"]) else f", g = {row['effect_size']:.2f}"
     return f"{row['mean'] * unit:+.2f}{interval}{size} (n = {row['n']})"
 
 
-def _named(row: Mapping[Any, Any], trials: pd.DataFrame) -> list[str]:
-    options = {name: row[name] for name in line_columns(trials) if name in row and name not in BASE}
-    images = "all" if pd.isna(row["train_samples"]) else f"{int(row['train_samples']):,}"
-    return [str(row["model"]), images, options_text(options) or _MISSING]
-
-
 def _given_up(row: Mapping[Any, Any]) -> str:
-    return f"{_MISSING} ({row['given_up']} given up)" if row["given_up"] else ""
+    return f"{MISSING} ({row['given_up']} given up)" if row["given_up"] else ""
 
 
 def _or_more(row: Mapping[Any, Any]) -> str:
-    return f"> {row['epochs_to_fit_above']:g}" if not pd.isna(row["epochs_to_fit_above"]) else _MISSING
+    return f"> {row['epochs_to_fit_above']:g}" if not pd.isna(row["epochs_to_fit_above"]) else MISSING
 
 
 def _above(value: Any) -> str:
-    return _MISSING if pd.isna(value) else f"≥ {value:.3g}"
+    return MISSING if pd.isna(value) else f"≥ {value:.3g}"
 
 
 def _with_interval(
-    row: Mapping[Any, Any], name: str, form: str, missing: str = _MISSING, mean: str | None = None
+    row: Mapping[Any, Any], name: str, form: str, missing: str = MISSING, mean: str | None = None
 ) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     interval = "" if pd.isna(low) and pd.isna(high) else f" [{_number(low, form, '?')}, {_number(high, form, '?')}]"
     return _number(row[mean or name], form, missing) + interval
 
 
-def _number(value: Any, form: str, missing: str = _MISSING) -> str:
+def _number(value: Any, form: str, missing: str = MISSING) -> str:
     return missing if pd.isna(value) else format(float(value), form)

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.captions import span
 from analysis.cells import cell_columns
 from analysis.censoring import censored_median
-from analysis.columns import STATISTICS, TRIALS
+from analysis.columns import STATISTICS, of_trials
 from analysis.intervals import mean_interval
 from analysis.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 from analysis.typed import typed
@@ -32,13 +32,15 @@ _LEGEND = (
 def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """One row per cell, described in docs/dataframes.md. No trial is left out of n."""
     names = cell_columns(trials)
-    columns = [column for name in names for column in TRIALS if column.name == name] + list(STATISTICS)
     cells = _places(trials, names)
     told = trials[names].iloc[[places[0] for places in cells]]
     values = _needed(trials)
     rows = [_statistics({name: array[places] for name, array in values.items()}) for places in cells]
     table = {name: told[name].tolist() for name in names}
-    return typed(table | {column.name: [row[column.name] for row in rows] for column in STATISTICS}, columns)
+    return typed(
+        table | {column.name: [row[column.name] for row in rows] for column in STATISTICS},
+        of_trials(names) + STATISTICS,
+    )
 
 
 def ended_trials(trials: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import told
+from analysis.captions import MISSING, told
 from analysis.cells import LEVEL, cell_columns
 from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
 from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
@@ -17,7 +17,6 @@ from analysis.summary import ended_trials, summary, to_epochs_text
 from analysis.table import Table
 
 Row = dict[str, Any]
-MISSING = "—"
 PAPER_WEIGHT_DECAY = 5e-4  # other strengths have no published counterpart
 THRESHOLDS = (0.1, 0.01)  # of the training loss, nats
 PUBLISHED_REGULARIZERS = {

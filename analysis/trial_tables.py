@@ -1,18 +1,17 @@
 """Tables of single trials for the report: the slowest, the failed, those that did not fit, and all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from analysis.captions import options_text
-from analysis.cells import BASE, LEVEL, line_columns
+from analysis.captions import MISSING, network_texts
+from analysis.cells import LEVEL, line_columns
 from analysis.table import Table
 from rethink.run_directory import RunDirectory
 
 MOST_TRIALS = 2000  # rows that a page can hold
 _SLOWEST = 10
-_MISSING = "—"
 _NAMED = ("model", "images", "options", "level p", "seed")
 
 
@@ -85,14 +84,10 @@ def _unfitted(trials: pd.DataFrame) -> Table:
 
 def _rows(trials: pd.DataFrame, among: pd.DataFrame | None = None) -> list[tuple[list[str], dict[Any, Any]]]:
     """(the texts that name a trial, its row), the options being those that differ among all the trials."""
-    names = [name for name in line_columns(trials if among is None else among) if name not in (*BASE, "run")]
-    return [(_name(row, names), row) for row in trials.to_dict("records")]
-
-
-def _name(row: dict[Any, Any], options: Sequence[str]) -> list[str]:
-    images = "all" if pd.isna(row["train_samples"]) else f"{row['train_samples']:,}"
-    words = options_text({name: row[name] for name in options})
-    return [str(row["model"]), images, words or _MISSING, f"{row[LEVEL]:g}", str(row["seed"])]
+    names = [name for name in line_columns(trials if among is None else among) if name != "run"]
+    return [
+        ([*network_texts(row, names), f"{row[LEVEL]:g}", str(row["seed"])], row) for row in trials.to_dict("records")
+    ]
 
 
 def _ended(row: dict[Any, Any]) -> str:
@@ -100,7 +95,7 @@ def _ended(row: dict[Any, Any]) -> str:
 
 
 def _number(value: Any, form: str) -> str:
-    return _MISSING if pd.isna(value) else format(int(value) if form == "d" else float(value), form)
+    return MISSING if pd.isna(value) else format(int(value) if form == "d" else float(value), form)
 
 
 def _last_line(run: RunDirectory, spec_id: str) -> str:

@@ -17,6 +17,11 @@ def typed(values: Mapping[str, Sequence[Any]], columns: Iterable[Column]) -> pd.
     return pd.DataFrame({column.name: _array(values[column.name], column) for column in columns})
 
 
+def typed_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
+    """The same of rows, each a mapping from column to value."""
+    return typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
+
+
 def _array(values: Sequence[Any], column: Column) -> Any:
     if column.dtype == "category":
         return _categorical(values, column)

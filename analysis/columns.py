@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from rethink.metrics import STOP_REASONS, EpochRecord
+from rethink.metrics import STOP_REASONS, Record
 from rethink.spec import TrialSpec
 
 STATUSES = {
@@ -93,7 +93,7 @@ _PROVENANCE = (
 TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
 
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
-RECORD = _declared(EpochRecord)
+RECORD = _declared(Record)
 
 
 def of_trials(names: Iterable[str]) -> tuple[Column, ...]:

@@ -27,7 +27,7 @@ from ray.tune.logger import JsonLoggerCallback
 
 from analysis import store
 from analysis.frames import load
-from rethink.metrics import EpochRecord, stop_reason
+from rethink.metrics import Record, stop_reason
 from rethink.protocol import complete
 from rethink.provenance import versions
 from rethink.run_directory import RunDirectory, rows_of
@@ -181,7 +181,7 @@ def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
 
-def _records(spec: TrialSpec, random: np.random.Generator) -> Iterator[EpochRecord]:
+def _records(spec: TrialSpec, random: np.random.Generator) -> Iterator[Record]:
     """Made epochs of a trial that fits somewhere between epochs 30 and 120, the last of them too late."""
     images = spec.train_samples or 0
     chosen = round(spec.label_corruption * images)
@@ -192,7 +192,7 @@ def _records(spec: TrialSpec, random: np.random.Generator) -> Iterator[EpochReco
         right = {n: int(random.binomial(n, 0.1 + 0.9 * done)) for n in (chosen, images - chosen)}
         tested = epoch == EPOCHS or (spec.test_every and epoch % spec.test_every == 0)
         train_seconds = float(random.gamma(9.0, 0.013))
-        yield EpochRecord(
+        yield Record(
             epoch=epoch,
             steps=steps * epoch,
             images_seen=images * epoch,

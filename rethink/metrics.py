@@ -13,17 +13,19 @@ def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochRecord:
-    """What one epoch of one trial measured. All but the timing columns are bit-reproducible.
+class Record:
+    """A row: what one trial measured after an epoch, or at an evaluation inside one (`evaluate_steps`).
 
-    `train_loss` and `train_accuracy` are running means over the epoch's own steps, in training mode, while the
-    weights move; `fitted` and `exact_train_accuracy` come from the weights as they are after the epoch.
+    `train_loss` and `train_accuracy` are running means over the steps since the row before, in training mode, while
+    the weights move; all that is exact or of an evaluation comes from the weights as they are after these steps. All
+    but the timing columns are bit-reproducible.
     """
 
-    epoch: int = _column("epochs finished, from 1", unit="epochs")
+    row: int = _column("number of the row, from 1: one after every epoch and at every evaluation inside one")
+    epoch: int = _column("epochs finished", unit="epochs")
     steps: int = _column("optimizer steps so far", unit="steps")
     images_seen: int = _column("training images seen so far", unit="images")
-    learning_rate: float = _column("learning rate of the epoch's last step", unit="per step")
+    learning_rate: float = _column("learning rate of the last step", unit="per step")
     train_loss: float | None = _column("running cross-entropy; null if not finite", unit="nats")
     train_accuracy: float = _column("running accuracy on the labels given to the network", unit="fraction")
     train_accuracy_corrupted: float | None = _column(
@@ -40,16 +42,27 @@ class EpochRecord:
         "accuracy on the test set, labels clean, pixels corrupted like the training set; null when not measured",
         unit="fraction",
     )
+    test_top5_accuracy: float | None = _column(
+        "fraction of the test set whose class is among the five likeliest; null when not measured, or up to 5 classes",
+        unit="fraction",
+    )
+    train_eval_accuracy: float | None = _column(
+        "accuracy on the `train_eval_samples`, eval mode, no augmentation; null when not measured", unit="fraction"
+    )
+    train_eval_top5_accuracy: float | None = _column("top-5 accuracy on the same", unit="fraction")
     exact_train_accuracy: float | None = _column(
         "accuracy over the whole training set, eval mode, no augmentation; null when not measured", unit="fraction"
     )
-    fitted: bool = _column("zero errors over the whole training set after this epoch, checked exactly")
+    exact_train_top5_accuracy: float | None = _column("top-5 accuracy on the same", unit="fraction")
+    fitted: bool | None = _column(
+        "zero errors over the whole training set after this epoch, checked exactly; null inside an epoch"
+    )
     epochs_to_fit: int | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
-    diverged: bool = _column("the epoch's loss was not finite; the trial ends here")
+    diverged: bool = _column("a loss since the row before was not finite; the trial ends here")
     checked_images: int = _column("images the interpolation check had to look at", unit="images")
-    train_seconds: float = _column("time of the epoch's optimizer steps, loading included", unit="s", timing=True)
+    train_seconds: float = _column("time of the optimizer steps since the row before, loading included", unit="s", timing=True)
     check_seconds: float = _column("time of the interpolation check", unit="s", timing=True)
-    test_seconds: float = _column("time of the test evaluation", unit="s", timing=True)
+    test_seconds: float = _column("time of the test evaluation, and of `train_eval_samples`", unit="s", timing=True)
     images_per_second: float = _column("training images per second of train_seconds", unit="1/s", timing=True)
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,11 +70,12 @@ class EpochRecord:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
-TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(EpochRecord) if f.metadata["timing"])
+TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(Record) if f.metadata["timing"])
 
 STOP_REASONS = {
     "interpolated": "zero training errors, and epochs_after_fit further epochs done",
     "max_epochs": "max_epochs reached: right-censored, unless it had fitted and epochs_after_fit was not over",
+    "max_steps": "max_steps reached: right-censored, as with max_epochs",
     "diverged": "right-censored: the training loss was not finite",
     "scheduler": "right-censored: the inner scheduler gave the trial up",
     "error": "right-censored: the trial failed more often than it may; see its error file",
@@ -70,10 +84,12 @@ STOP_REASONS = {
 
 
 def stop_reason(spec: TrialSpec, row: Mapping[str, Any]) -> str | None:
-    """Why a trial ends after this epoch row, of its own; none: it would train on."""
+    """Why a trial ends after this row, of its own; none: it would train on."""
     fit = row["epochs_to_fit"]
     if fit is not None and row["epoch"] >= fit + spec.epochs_after_fit:
         return "interpolated"
     if row["diverged"]:
         return "diverged"
+    if spec.max_steps is not None and row["steps"] >= spec.max_steps:
+        return "max_steps"
     return "max_epochs" if row["epoch"] >= spec.max_epochs else None

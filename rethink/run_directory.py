@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from rethink.metrics import EpochRecord
+from rethink.metrics import Record
 from rethink.spec import SpecError
 
 
@@ -135,7 +135,7 @@ class RowWriter:
         self.number, self._file = _create_next(run.rows, spec_id)
         _append_synced(self._file, json.dumps({"attempt": {"number": self.number, **header}}))
 
-    def append(self, record: EpochRecord) -> None:
+    def append(self, record: Record) -> None:
         _append_synced(self._file, json.dumps(record.to_dict(), allow_nan=False))
 
     def close(self) -> None:

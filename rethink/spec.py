@@ -10,6 +10,8 @@ from typing import Any
 
 PRECISIONS = ("fp32", "bf16")
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
+NORMALIZATIONS = ("per_image", "imagenet", "unit")
+OPTIMIZERS = ("sgd", "rmsprop")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
 MAX_SEED = 2**32 - 1
 
@@ -31,7 +33,17 @@ class TrialSpec:
     """
 
     dataset: str = _doc("name of the image source")
-    image_size: int = _doc("side of the centre crop the network sees, pixels (paper: 28)")
+    image_size: int = _doc("side of the images that the network sees, pixels (paper: 28; Inception V3: 299)")
+    max_side: int | None = _doc("longest side of a stored JPEG image, pixels; none: as it is", default=None)
+    jpeg_quality: int | None = _doc(
+        "quality of the stored JPEG images that had to be encoded anew; none: the data set is not kept as JPEG",
+        default=None,
+    )
+    normalization: str = _doc(
+        "scale of the pixels: per_image (mean 0, variance 1 in each image), imagenet (by that data set's mean and "
+        "deviation by channel) or unit ([-1, 1])",
+        default="per_image",
+    )
     train_samples: int | None = _doc("size of the class-balanced training subset; none: all", default=None)
     subset_seed: int = _doc("seed that chooses the training subset", default=0)
     label_corruption: float = _doc("label corruption level p in [0, 1]", default=0.0)
@@ -46,32 +58,49 @@ class TrialSpec:
     batch_size: int = _doc("images per step", default=128)
     learning_rate: float = _doc("initial learning rate")
     learning_rate_decay: float = _doc(
-        "factor on the learning rate after every 50,000 images; 1: constant", default=0.95
+        "factor on the learning rate after every decay_images images; 1: constant", default=0.95
     )
-    momentum: float = _doc("momentum of SGD", default=0.9)
-    weight_decay: float = _doc("L2 coefficient of SGD; 0: off", default=0.0)
+    decay_images: int = _doc("training images between two decays of the learning rate", default=50_000)
+    optimizer: str = _doc("sgd, or rmsprop (TensorFlow's, as Inception V3 was trained)", default="sgd")
+    momentum: float = _doc("momentum of the optimizer", default=0.9)
+    gradient_clip: float | None = _doc("greatest norm of a step's gradient; none: not clipped", default=None)
+    weight_decay: float = _doc("L2 coefficient of the optimizer; 0: off", default=0.0)
     random_crop: bool = _doc("train on a random crop of each image instead of the centre crop", default=False)
     crop_padding: int | None = _doc(
         "black pixels added on every side before the random crop; none: no random crop", default=None
     )
+    random_resized_crop: bool = _doc(
+        "train on a random part of each image, 8 to 100% of its area, scaled to image_size (JPEG data sets)",
+        default=False,
+    )
     flip: bool = _doc("train on each image mirrored left to right with probability 1/2", default=False)
     precision: str = _doc("arithmetic of the forward pass: fp32 or bf16 (autocast)", default="fp32")
     max_epochs: int = _doc("right-censoring limit, epochs over the training subset", default=1000)
+    max_steps: int | None = _doc("right-censoring limit, optimizer steps; none: max_epochs alone", default=None)
     epochs_after_fit: int = _doc("epochs to train on after interpolation", default=0)
     test_every: int = _doc("epochs between test evaluations; 0: only at the fit and the end", default=1)
+    evaluate_steps: int | None = _doc(
+        "steps between further test evaluations, inside epochs too; none: after epochs only", default=None
+    )
+    train_eval_samples: int = _doc(
+        "training images, the same balanced part of them, that are scored whenever the test set is", default=0
+    )
+    start_from: str | None = _doc(
+        "SHA-256 of the file whose weights the trial starts from; none: drawn from the seed", default=None
+    )
 
     def __post_init__(self) -> None:
         _fix_types(self)
         _require(bool(self.dataset), "dataset", self.dataset, "a name")
         _require(bool(self.model), "model", self.model, "a name")
-        for name in ("image_size", "batch_size", "max_epochs"):
+        for name in ("image_size", "batch_size", "max_epochs", "decay_images"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
-        for name in ("train_samples", "depth", "width"):
+        for name in ("train_samples", "max_side", "depth", "width", "max_steps", "evaluate_steps"):
             value = getattr(self, name)
             _require(value is None or value >= 1, name, value, "a whole number from 1, or none")
         for name in SEEDS:
             _require(0 <= getattr(self, name) <= MAX_SEED, name, getattr(self, name), f"from 0 to {MAX_SEED}")
-        for name in ("epochs_after_fit", "test_every"):
+        for name in ("epochs_after_fit", "test_every", "train_eval_samples"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "a whole number from 0")
         _require(0 <= self.label_corruption <= 1, "label_corruption", self.label_corruption, "in [0, 1]")
         choices = " or ".join(PIXEL_CORRUPTIONS)
@@ -80,6 +109,14 @@ class TrialSpec:
         _require(padding is None or padding >= 0, "crop_padding", padding, "a whole number from 0, or none")
         fits_random_crop = (padding is not None) == self.random_crop
         _require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
+        whole_or_padded = not (self.random_crop and self.random_resized_crop)
+        _require(whole_or_padded, "random_resized_crop", self.random_resized_crop, "off with random_crop")
+        quality = self.jpeg_quality
+        _require(quality is None or 1 <= quality <= 100, "jpeg_quality", quality, "from 1 to 100, or none")
+        _require(self.max_side is None or quality is not None, "max_side", self.max_side, "none without jpeg_quality")
+        _require(self.normalization in NORMALIZATIONS, "normalization", self.normalization, " or ".join(NORMALIZATIONS))
+        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
+        _require(self.gradient_clip is None or self.gradient_clip > 0, "gradient_clip", self.gradient_clip, "above 0")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
         _require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
         _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "above 0")
@@ -98,6 +135,13 @@ class TrialSpec:
         decisive = {f.name: values[f.name] for f in dataclasses.fields(self) if values[f.name] != f.default}
         canonical = json.dumps(decisive, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def stored_data(self) -> str:
+        """The name of what is read: the data set and, where it is kept as JPEG, the form that it is kept in."""
+        if self.jpeg_quality is None:
+            return self.dataset
+        return f"{self.dataset}-{self.max_side or 'full'}-q{self.jpeg_quality}"
 
     @property
     def name(self) -> str:

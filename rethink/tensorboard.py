@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from torch.utils.tensorboard import SummaryWriter
 
-from rethink.metrics import EpochRecord
+from rethink.metrics import Record
 from rethink.spec import TrialSpec
 
 # Tag of a curve -> column. Tags group curves into sections.
@@ -51,14 +51,14 @@ class TrialBoard:
                 setattr(start.hparams[name], _FIELDS[_kind(value)], value)
         self._file.add_summary(_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start))
 
-    def add(self, record: EpochRecord) -> None:
+    def add(self, record: Record) -> None:
         """One point on every curve that was measured."""
         row = record.to_dict()
         for tag, column in CURVES.items():
             if row[column] is not None:
                 self._writer.add_scalar(tag, row[column], record.epoch)
 
-    def close(self, last: EpochRecord | None) -> None:
+    def close(self, last: Record | None) -> None:
         """Add the outcome, which the HParams tab shows, and close the file."""
         if last is not None and last.epochs_to_fit is not None:
             self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, last.epoch)

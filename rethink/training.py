@@ -16,7 +16,7 @@ from rethink.data.augmentation import Augmentation
 from rethink.data.loaders import epoch_order
 from rethink.data.trial_data import TrialData
 from rethink.evaluation import Evaluator, Interpolation, Scores
-from rethink.metrics import EpochRecord, stop_reason
+from rethink.metrics import Record, stop_reason
 from rethink.randomness import key64
 from rethink.spec import TrialSpec
 
@@ -43,7 +43,7 @@ class Training:
         )
         self._evaluator = Evaluator(self.model, device, spec.precision)
 
-    def epochs(self) -> Iterator[EpochRecord]:
+    def epochs(self) -> Iterator[Record]:
         """Train on, one record after each epoch, to max_epochs or divergence; at interpolation the caller decides."""
         while not self.diverged and self.epoch < self.spec.max_epochs:
             yield self._next_epoch()
@@ -69,7 +69,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
 
-    def _next_epoch(self) -> EpochRecord:
+    def _next_epoch(self) -> Record:
         started = time.perf_counter()
         running = self._train_epoch(self.epoch + 1)
         trained = time.perf_counter()
@@ -147,11 +147,11 @@ class Training:
         exact_train_accuracy: float | None,
         test: Scores | None,
         clock: tuple[float, float, float, float],
-    ) -> EpochRecord:
+    ) -> Record:
         images = len(running.order)
         corrupted = self._data.labels.corrupted[running.order]
         train_seconds, check_seconds, test_seconds = np.diff(clock).tolist()
-        return EpochRecord(
+        return Record(
             epoch=self.epoch,
             steps=self.epoch * math.ceil(images / self.spec.batch_size),
             images_seen=self.epoch * images,

@@ -13,7 +13,7 @@ import torch
 
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.trial_data import StreamPool, check_same_data
-from rethink.metrics import EpochRecord, stop_reason
+from rethink.metrics import Record, stop_reason
 from rethink.provenance import versions
 from rethink.run_directory import RowWriter, RunDirectory, atomic_file
 from rethink.spec import TrialSpec
@@ -61,14 +61,14 @@ class Trial:
         self._settings = settings
         self._run = RunDirectory(settings.run)
         self._training = Training(spec, store.streams.open(spec, store.prepared(spec.dataset)), _device(settings))
-        self._last: EpochRecord | None = None
+        self._last: Record | None = None
         self._next_checkpoint = time.monotonic() + settings.checkpoint_seconds
         self._rows: RowWriter | None = None
         self._board: TrialBoard | None = None
         if self._run.checkpoint(spec.spec_id).exists():
             self.load(self._run.checkpoint(spec.spec_id))
 
-    def run_until(self, due: Callable[[], bool]) -> EpochRecord:
+    def run_until(self, due: Callable[[], bool]) -> Record:
         """Train epoch by epoch, at least one, until `due` says so, an epoch of `report_epochs` or the trial's end.
 
         Returns the last record. By then every epoch's row is on disk; at the end so is the trial's final checkpoint.
@@ -95,7 +95,7 @@ class Trial:
         state: dict[str, Any] = torch.load(path, map_location=_device(self._settings), weights_only=True)
         self._training.load_state_dict(state["training"])
         if state["record"]:
-            self._last = EpochRecord(**state["record"])
+            self._last = Record(**state["record"])
             self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
 
     def close(self) -> None:
@@ -106,13 +106,13 @@ class Trial:
             self._board.close(self._last)
         self._rows = self._board = None
 
-    def _keep(self, record: EpochRecord) -> None:
+    def _keep(self, record: Record) -> None:
         self._append_row(record)
         if self._board is None:
             self._board = TrialBoard(self._run.tensorboard / self.spec.name, self.spec, record.epoch - 1)
         self._board.add(record)
 
-    def _append_row(self, record: EpochRecord) -> None:
+    def _append_row(self, record: Record) -> None:
         if self._rows is None:
             self._rows = RowWriter(self._run, self.spec.spec_id, self._header(record.epoch - 1))
         self._rows.append(record)
@@ -121,7 +121,7 @@ class Trial:
         self.save(self._run.checkpoint(self.spec.spec_id))
         self._next_checkpoint = time.monotonic() + self._settings.checkpoint_seconds
 
-    def _has_ended(self, record: EpochRecord) -> bool:
+    def _has_ended(self, record: Record) -> bool:
         return stop_reason(self.spec, record.to_dict()) is not None
 
     def _header(self, resumed_from_epoch: int) -> dict[str, Any]:

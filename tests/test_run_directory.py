@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rethink.metrics import EpochRecord
+from rethink.metrics import Record
 from rethink.run_directory import RowWriter, RunDirectory, find_runs, replace_file, rows_of
 from rethink.spec import SpecError
 
 
-def record(epoch: int, loss: float = 1.0) -> EpochRecord:
-    return EpochRecord(
+def record(epoch: int, loss: float = 1.0) -> Record:
+    return Record(
         epoch=epoch, steps=epoch, images_seen=epoch, learning_rate=0.1, train_loss=loss, train_accuracy=0.5,
         train_accuracy_corrupted=None, train_accuracy_clean=0.5, test_loss=None, test_accuracy=None,
         exact_train_accuracy=None, fitted=False, epochs_to_fit=None, diverged=False, checked_images=1,
@@ -36,7 +36,7 @@ def test_rows_come_back_as_written(run: RunDirectory) -> None:
     writer.append(record(1, 0.1 + 0.2))
     (attempt,) = run.read_attempts("abc")
     assert attempt.header["host"] == "h"
-    assert EpochRecord(**attempt.rows[0]) == record(1, 0.1 + 0.2)
+    assert Record(**attempt.rows[0]) == record(1, 0.1 + 0.2)
 
 
 def test_of_a_repeated_epoch_the_last_attempt_counts_once(run: RunDirectory) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rethink.metrics import TIMING_COLUMNS, EpochRecord, stop_reason
+from rethink.metrics import TIMING_COLUMNS, Record, stop_reason
 from rethink.training import Training
 
 MakeTraining = Callable[..., Training]
@@ -23,7 +23,7 @@ MODELS: list[dict[str, Any]] = [
 ]
 
 
-def without_times(record: EpochRecord) -> dict[str, Any]:
+def without_times(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.to_dict().items() if name not in TIMING_COLUMNS}
 
 

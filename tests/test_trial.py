@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rethink.data.beton import PreparedData
-from rethink.metrics import EpochRecord
+from rethink.metrics import Record
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
 from rethink.training import Training
@@ -41,7 +41,7 @@ def start(settings: TrialSettings) -> Iterator[Callable[[TrialSpec], Trial]]:
         trial.close()
 
 
-def run_epochs(trial: Trial, epochs: int) -> EpochRecord:
+def run_epochs(trial: Trial, epochs: int) -> Record:
     for _ in range(epochs):
         record = trial.run_until(lambda: True)
     return record

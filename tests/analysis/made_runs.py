@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rethink.metrics import EpochRecord
+from rethink.metrics import Record
 from rethink.run_directory import RowWriter, RunDirectory
 from rethink.spec import TrialSpec
 
@@ -32,7 +32,7 @@ def spec(**changes: Any) -> TrialSpec:
     return TrialSpec(**{**values, **changes})
 
 
-def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.25, **changes: Any) -> EpochRecord:
+def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.25, **changes: Any) -> Record:
     """Epoch `epoch` of a trial that fits at epoch `fit`; takes 1 + 0.5 + 0.25 seconds."""
     fitted = fit is not None and epoch >= fit
     values = {
@@ -56,7 +56,7 @@ def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.2
         "test_seconds": 0.25,
         "images_per_second": 2000.0,
     }
-    return EpochRecord(**{**values, **changes})
+    return Record(**{**values, **changes})
 
 
 def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirectory:
@@ -77,7 +77,7 @@ def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirec
     return run
 
 
-def write_attempt(run: RunDirectory, one: TrialSpec, records: Sequence[EpochRecord], **header: Any) -> Path:
+def write_attempt(run: RunDirectory, one: TrialSpec, records: Sequence[Record], **header: Any) -> Path:
     """One attempt at a trial, with these rows."""
     writer = RowWriter(run, one.spec_id, {**HEADER, **header})
     for row in records:

@@ -1,10 +1,10 @@
 """Image sources: where the images of a data set come from. Importing this registers the built-in ones."""
 
 from rethink.data.sources import cifar10, fashion_mnist, fashion_mnist_mini, image_folder
-from rethink.data.sources.image_data import ArraySplit, DataError, ImageData, Split
+from rethink.data.sources.image_data import ArraySplit, DataError, FileSplit, ImageData, JpegForm, Split
 from rethink.data.sources.registry import ImageSource, get, names, register
 
-__all__ = ["ArraySplit", "DataError", "ImageData", "ImageSource", "Split", "get", "names", "register"]
+__all__ = ["ArraySplit", "DataError", "FileSplit", "ImageData", "ImageSource", "JpegForm", "Split", "get", "names", "register"]
 
 for _module in (fashion_mnist_mini, fashion_mnist, cifar10, image_folder):
     register(_module.SOURCE)

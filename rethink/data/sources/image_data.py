@@ -1,6 +1,7 @@
 """ImageData: what a source delivers: two splits of (image, label) samples, and the names of the classes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,11 +27,30 @@ class Split(Protocol):
 
 
 @dataclass(frozen=True)
+class JpegForm:
+    """How a data set is kept as JPEG: larger images are scaled down to `max_side` (pixels; none: never).
+
+    What was scaled, or is no plain JPEG, is encoded anew at `quality`; every other file is kept byte for byte.
+    """
+
+    max_side: int | None
+    quality: int
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """A split of image files of any size, for a data set that is kept as JPEG."""
+
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ImageData:
     """An opened data set; label k of either split is class_names[k]."""
 
-    train: Split
-    test: Split
+    train: Split | FileSplit
+    test: Split | FileSplit
     class_names: tuple[str, ...]
 
 

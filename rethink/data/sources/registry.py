@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rethink.data.sources.image_data import ImageData
+from rethink.data.sources.image_data import ImageData, JpegForm
 from rethink.spec import SpecError
 
 
@@ -16,7 +16,8 @@ class ImageSource:
     `open(data_dir)` delivers it; None: the source's own place, or DataError. `fingerprint(data_dir)` is cheap and
     differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
     that the network usually sees, `crop_padding` the padding before a random crop (0: the images are larger than
-    `image_size`); None: the user must say.
+    `image_size`); None: the user must say. `jpeg` is the usual form of a data set that is kept as JPEG; None: it is
+    kept as uncompressed images of one size.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ImageSource:
     fingerprint: Callable[[Path | None], str]
     image_size: int | None = None
     crop_padding: int | None = None
+    jpeg: JpegForm | None = None
 
 
 _sources: dict[str, ImageSource] = {}

@@ -60,7 +60,7 @@ class Record:
     epochs_to_fit: int | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
     diverged: bool = _column("a loss since the row before was not finite; the trial ends here")
     checked_images: int = _column("images the interpolation check had to look at", unit="images")
-    train_seconds: float = _column("time of the optimizer steps since the row before, loading included", unit="s", timing=True)
+    train_seconds: float = _column("time of the steps since the row before, loading included", unit="s", timing=True)
     check_seconds: float = _column("time of the interpolation check", unit="s", timing=True)
     test_seconds: float = _column("time of the test evaluation, and of `train_eval_samples`", unit="s", timing=True)
     images_per_second: float = _column("training images per second of train_seconds", unit="1/s", timing=True)

@@ -4,7 +4,18 @@ from rethink.data.sources import cifar10, fashion_mnist, fashion_mnist_mini, ima
 from rethink.data.sources.image_data import ArraySplit, DataError, FileSplit, ImageData, JpegForm, Split
 from rethink.data.sources.registry import ImageSource, get, names, register
 
-__all__ = ["ArraySplit", "DataError", "FileSplit", "ImageData", "ImageSource", "JpegForm", "Split", "get", "names", "register"]
+__all__ = [
+    "ArraySplit",
+    "DataError",
+    "FileSplit",
+    "ImageData",
+    "ImageSource",
+    "JpegForm",
+    "Split",
+    "get",
+    "names",
+    "register",
+]
 
 for _module in (fashion_mnist_mini, fashion_mnist, cifar10, image_folder):
     register(_module.SOURCE)

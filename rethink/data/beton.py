@@ -48,6 +48,8 @@ class Beton:
     content_sha256: str  # of shape, images and labels in order: the same on every machine
     file_size: int  # bytes
     checksum: str  # BLAKE2b of the file
+    jpeg: bool = False  # JPEG images of any size, `height` and `width` being the largest; else all have that size
+    skipped: tuple[str, ...] = ()  # broken image files that were left out, as asked
 
     @property
     def classes(self) -> int:

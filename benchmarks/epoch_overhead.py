@@ -60,7 +60,7 @@ def _compare(spec: TrialSpec, pool: StreamPool, prepared: PreparedData, pairs: i
 
 
 def _product_epochs(spec: TrialSpec, data: TrialData) -> Iterator[float]:
-    for record in Training(spec, data, CPU).epochs():
+    for record in Training(spec, data, CPU).records():
         yield record.train_seconds
 
 

@@ -79,7 +79,7 @@ def _trial(level: float, seed: int, images: int, prepared: PreparedData, pool: S
     training = Training(spec, data, CPU)
     naive = Evaluator(training.model, CPU, spec.precision)
     train = check = naive_seconds = 0.0
-    for record in training.epochs():
+    for record in training.records():
         train, check = train + record.train_seconds, check + record.check_seconds
         started = time.perf_counter()
         naive.scores(data.train, data.subset)

@@ -19,6 +19,10 @@ class Scores(NamedTuple):
 
     loss: float  # cross-entropy, nats; may be infinite or nan
     accuracy: float  # fraction
+    top5_accuracy: float  # fraction whose label is among the five largest logits
+
+
+PERFECT = Scores(0.0, 1.0, 1.0)  # of a set without an error; its loss is not measured
 
 
 class Interpolation(NamedTuple):
@@ -39,13 +43,15 @@ class Evaluator:
     def scores(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Scores:
         """Mean loss and accuracy over the samples `indices` of a stream."""
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
-        correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        correct = torch.zeros(2, dtype=torch.int64, device=self._device)
         with self._evaluating():
             for images, labels, _ in stream.batches(indices, BATCH, self._device):
                 logits = self._logits(images)
                 loss += F.cross_entropy(logits, labels, reduction="sum").double()
-                correct += (logits.argmax(1) == labels).sum()
-        return Scores(float(loss) / len(indices), int(correct) / len(indices))
+                rank = label_ranks(logits, labels)
+                correct += torch.stack(((rank < 1).sum(), (rank < 5).sum()))
+        top1, top5 = correct.tolist()
+        return Scores(float(loss) / len(indices), top1 / len(indices), top5 / len(indices))
 
     def interpolates(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Interpolation:
         """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.
@@ -70,6 +76,17 @@ class Evaluator:
 
     def _evaluating(self) -> "_EvaluationMode":
         return _EvaluationMode(self._model)
+
+
+def label_ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(n,) int64: how many classes stand before each label: with a larger logit (n, C), or an equal one and first.
+
+    Equal logits thus give no network a better rank than a draw, and one that is not finite ranks last.
+    """
+    own = logits.gather(1, labels[:, None])
+    first = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
+    before = ~(logits <= own) | ((logits == own) & first)
+    return before.sum(1)
 
 
 class _EvaluationMode:

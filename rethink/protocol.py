@@ -1,4 +1,4 @@
-"""The protocol: what a sweep leaves open is filled from the model's and the data set's own entries, and recorded."""
+"""The protocol: what a sweep leaves open is filled from a named recipe, the model's and the data set's own entries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,26 +7,79 @@ from rethink import models
 from rethink.data import sources
 from rethink.spec import SpecError, TrialSpec
 
+IMAGENET_EPOCH = 1_281_167  # training images of ILSVRC 2012
+
+PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
+    # Szegedy et al., arXiv 1512.00567, section 8, for one of their 50 replicas; no label smoothing. Pixels as in
+    # TensorFlow's Inception.
+    "szegedy2016": {
+        "optimizer": "rmsprop",
+        "batch_size": 32,
+        "learning_rate": 0.045,
+        "learning_rate_decay": 0.94,
+        "decay_images": 2 * IMAGENET_EPOCH,
+        "momentum": 0.9,
+        "gradient_clip": 2.0,
+        "normalization": "unit",
+    },
+    # The project that this one re-does; it names neither the batch nor the pixels' scale: 2 million steps of 32 images
+    # are 50 epochs, and the scale is that of torchvision's examples.
+    "seed": {
+        "optimizer": "sgd",
+        "batch_size": 32,
+        "learning_rate": 0.1,
+        "learning_rate_decay": 0.95,
+        "decay_images": IMAGENET_EPOCH,
+        "momentum": 0.9,
+        "normalization": "imagenet",
+    },
+}
+
 
 def complete(fields: Mapping[str, Any]) -> TrialSpec:
-    """The spec of the given fields, with image size, crop padding, learning rate and model options filled if open.
+    """The spec of the given fields; what they leave open is filled, with real values.
 
-    Raises SpecError for an unknown data set or model, or a value that does not fit.
+    First by the recipe that `protocol` names, then by the model and the data set: image size, stored form, crop
+    padding, learning rate, options. Raises SpecError for an unknown protocol, data set or model, or a value that does
+    not fit.
     """
-    values = {"dataset": "fashion_mnist_mini", **fields}
+    values = {"dataset": "fashion_mnist_mini", **_recipe(fields), **fields}
+    values.pop("protocol", None)
     if values.get("model") is None:
         raise SpecError(f"model is missing; choose from {', '.join(models.names())}")
     entry = models.get(values["model"])
+    values = {**_stored_form(values), **values}
     if values.get("image_size") is None:
-        values["image_size"] = _usual_image_size(values["dataset"])
+        values["image_size"] = _usual_image_size(values["dataset"], entry)
     if values.get("random_crop") and values.get("crop_padding") is None:
         values["crop_padding"] = _usual_crop_padding(values["dataset"])
     values.setdefault("learning_rate", entry.learning_rate)
     return entry.complete(TrialSpec.from_dict(values))
 
 
-def _usual_image_size(dataset: str) -> int:
-    size = sources.get(dataset).image_size
+def _recipe(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    name = fields.get("protocol")
+    if name is not None and name not in PROTOCOLS:
+        raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}")
+    return PROTOCOLS[name] if name is not None else {}
+
+
+def _stored_form(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the data set is kept: its usual JPEG form, or nothing for one kept as uncompressed images."""
+    form = sources.get(values["dataset"]).jpeg
+    if form is not None:
+        if values.get("jpeg_quality", form.quality) is None:
+            raise SpecError(f"jpeg_quality = None is not allowed: {values['dataset']} is kept as JPEG (from 1 to 100)")
+        return {"max_side": form.max_side, "jpeg_quality": form.quality}
+    for name in ("max_side", "jpeg_quality"):
+        if values.get(name) is not None:
+            raise SpecError(f"{name} = {values[name]!r} is not allowed: {values['dataset']} is not kept as JPEG")
+    return {}
+
+
+def _usual_image_size(dataset: str, model: models.ModelEntry) -> int:
+    source = sources.get(dataset)
+    size = model.image_size if source.jpeg and model.image_size else source.image_size
     if size is None:
         raise SpecError(f"image_size is missing: data set {dataset!r} has no usual one (pixels a side, centre crop)")
     return size

@@ -1,9 +1,10 @@
 """The run directory: where a sweep's specs, rows and outcomes lie on disk, and how they survive a crash.
 
     run.json                        what was asked for: sweep, specs, command, versions
-    rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per epoch
+    rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row
     outcomes.jsonl                  one line per trial that ended: why
     checkpoints/<spec id>.pt        the trial's newest state (atomically replaced)
+    start/<SHA-256>.pt              weights that trials start from, if not from the seed's
     errors/<spec id>.txt            the traceback of a trial that failed
     store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
@@ -62,6 +63,9 @@ class RunDirectory:
 
     def checkpoint(self, spec_id: str) -> Path:
         return self.root / "checkpoints" / f"{spec_id}.pt"
+
+    def start_file(self, sha256: str) -> Path:
+        return self.root / "start" / f"{sha256}.pt"
 
     def error_file(self, spec_id: str) -> Path:
         return self.root / "errors" / f"{spec_id}.txt"
@@ -123,8 +127,8 @@ def read_attempt(path: Path) -> Attempt:
 
 
 def rows_of(attempts: list[Attempt]) -> dict[int, dict[str, Any]]:
-    """The rows that count, by epoch, in order: of each epoch, that of the last attempt that reached it."""
-    rows = {row["epoch"]: row for attempt in attempts for row in attempt.rows}
+    """The rows that count, by steps, in order: of each step, that of the last attempt that reached it."""
+    rows = {row["steps"]: row for attempt in attempts for row in attempt.rows}
     return dict(sorted(rows.items()))
 
 

@@ -1,4 +1,4 @@
-"""Where TensorBoard sees a trial: its curves by epoch, its hyperparameters, and examples of the corrupted data."""
+"""Where TensorBoard sees a trial: its curves by epoch or step, its hyperparameters, and examples of its data."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,6 +25,10 @@ CURVES = {
     "accuracy/train_clean": "train_accuracy_clean",
     "accuracy/test": "test_accuracy",
     "accuracy/train_exact": "exact_train_accuracy",
+    "accuracy/train_eval": "train_eval_accuracy",
+    "accuracy_top5/test": "test_top5_accuracy",
+    "accuracy_top5/train_eval": "train_eval_top5_accuracy",
+    "accuracy_top5/train_exact": "exact_train_top5_accuracy",
     "progress/learning_rate": "learning_rate",
     "progress/images_per_second": "images_per_second",
 }
@@ -40,10 +44,14 @@ EXAMPLE_PIXELS = 128  # side of an example image as drawn
 
 
 class TrialBoard:
-    """Writes one trial's curves. A restored trial continues its curves from the epoch it resumes at."""
+    """Writes one trial's curves: by epoch, or by step if it is evaluated inside epochs.
 
-    def __init__(self, folder: Path, spec: TrialSpec, resumed_from_epoch: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=resumed_from_epoch + 1)
+    A restored trial continues its curves from `first`, its first record.
+    """
+
+    def __init__(self, folder: Path, spec: TrialSpec, first: Record) -> None:
+        self._x = "epoch" if spec.evaluate_steps is None else "steps"
+        self._writer = SummaryWriter(str(folder), purge_step=getattr(first, self._x))
         self._file = cast(Any, self._writer.file_writer)
         start = SessionStartInfo()
         for name, value in spec.to_dict().items():
@@ -56,14 +64,14 @@ class TrialBoard:
         row = record.to_dict()
         for tag, column in CURVES.items():
             if row[column] is not None:
-                self._writer.add_scalar(tag, row[column], record.epoch)
+                self._writer.add_scalar(tag, row[column], row[self._x])
 
     def close(self, last: Record | None) -> None:
         """Add the outcome, which the HParams tab shows, and close the file."""
         if last is not None and last.epochs_to_fit is not None:
-            self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, last.epoch)
+            self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, getattr(last, self._x))
         if last is not None and last.test_accuracy is not None:
-            self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, last.epoch)
+            self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, getattr(last, self._x))
         end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
         self._file.add_summary(_hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end))
         self._writer.close()

@@ -1,9 +1,10 @@
-"""Training: a generator that yields one record an epoch. It knows no Ray, no TensorBoard and no files."""
+"""Training: a generator that goes step by step and yields a record where one is due. It knows no Ray and no files."""
 
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ from rethink import models
 from rethink.data.augmentation import Augmentation
 from rethink.data.loaders import epoch_order
 from rethink.data.trial_data import TrialData
-from rethink.evaluation import Evaluator, Interpolation, Scores
+from rethink.evaluation import PERFECT, Evaluator, Interpolation, Scores
 from rethink.metrics import Record, stop_reason
+from rethink.optimizers import make_optimizer
 from rethink.randomness import key64
 from rethink.spec import TrialSpec
 
-PAPER_EPOCH = 50_000  # images: the learning rate decays by images seen, so a subset does not starve
+COUNTERS = ("row", "epoch", "steps", "images_seen", "epochs_to_fit", "diverged")
 
 
 class Training:
@@ -28,133 +30,205 @@ class Training:
 
     def __init__(self, spec: TrialSpec, data: TrialData, device: torch.device) -> None:
         self.spec = spec
-        self.epoch = 0
+        self.row = self.epoch = self.steps = self.images_seen = 0
         self.epochs_to_fit: int | None = None
         self.diverged = False
         self._data = data
         self._device = device
         self.model = _initialized_model(spec, data, device)
-        self._optimizer = torch.optim.SGD(
-            self.model.parameters(),
-            lr=spec.learning_rate,
-            momentum=spec.momentum,
-            weight_decay=spec.weight_decay,
-            fused=True,
-        )
+        self._auxiliary = models.get(spec.model).auxiliary
+        self._optimizer = make_optimizer(spec, self.model.parameters())
         self._evaluator = Evaluator(self.model, device, spec.precision)
+        self._pass: _Pass | None = None  # over the training subset, where an epoch has begun
+        self._clock = _Clock()
 
-    def epochs(self) -> Iterator[Record]:
-        """Train on, one record after each epoch, to max_epochs or divergence; at interpolation the caller decides."""
-        while not self.diverged and self.epoch < self.spec.max_epochs:
-            yield self._next_epoch()
+    def records(self) -> Iterator[Record]:
+        """Train on, to max_epochs, max_steps or divergence; at interpolation the caller decides.
+
+        A record comes after every epoch, every `evaluate_steps` steps, and at the end.
+        """
+        return (record for record in self.steps_and_records() if record is not None)
+
+    def steps_and_records(self) -> Iterator[Record | None]:
+        """The same with a None after every step that no record follows.
+
+        Wherever it yields, `state_dict` may be called, or the iterator dropped and another one started.
+        """
+        while not self._is_over:
+            yield from self._train_to_next_row()
+            yield self._record()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a restore needs: every random stream starts anew from (seed, epoch), so none has a state."""
+        """All that a restore needs. At the end of an epoch no random stream has a state: each starts anew."""
         return {
             "spec_id": self.spec.spec_id,
-            "epoch": self.epoch,
-            "epochs_to_fit": self.epochs_to_fit,
-            "diverged": self.diverged,
+            **{name: getattr(self, name) for name in COUNTERS},
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "pass": self._pass.state_dict(self._device) if self._pass else None,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go to where state_dict was taken. Raises ValueError for the state of another spec."""
         if state["spec_id"] != self.spec.spec_id:
             raise ValueError(f"state of trial {state['spec_id']} does not fit trial {self.spec.spec_id}")
-        self.epoch = state["epoch"]
-        self.epochs_to_fit = state["epochs_to_fit"]
-        self.diverged = state["diverged"]
+        self._load(state)
+        begun = state.get("pass")
+        self._pass = _Pass.restored(self._epoch_order(), begun, self._device) if begun else None
+
+    def start_from(self, weights: Mapping[str, Any]) -> None:
+        """Start from other weights than the seed's, and their optimizer state, epoch and steps where they have them."""
+        self._load({"row": 0, "epochs_to_fit": None, "diverged": False, **weights})
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        for name, value in {**self._ended_epochs(state["epoch"]), **state}.items():
+            if name in COUNTERS:
+                setattr(self, name, value)
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"] is not None:
+            self._optimizer.load_state_dict(state["optimizer"])
 
-    def _next_epoch(self) -> Record:
-        started = time.perf_counter()
-        running = self._train_epoch(self.epoch + 1)
-        trained = time.perf_counter()
-        self.epoch += 1
-        self.diverged = not math.isfinite(running.losses.mean())
-        check = self._check_interpolation(running)
-        if check.fitted and self.epochs_to_fit is None:
-            self.epochs_to_fit = self.epoch
-        exact = self._exact_train_accuracy(check)
-        checked = time.perf_counter()
-        test = self._test_scores()
-        return self._record(running, check, exact, test, (started, trained, checked, time.perf_counter()))
+    def _ended_epochs(self, epochs: int) -> dict[str, int]:
+        """The counters after so many whole epochs: what states of earlier versions leave out."""
+        images = len(self._data.subset)
+        steps = math.ceil(images / self.spec.batch_size)
+        return {"row": epochs, "steps": epochs * steps, "images_seen": epochs * images}
 
-    def _train_epoch(self, epoch: int) -> "_RunningPass":
-        order = epoch_order(self._data.subset, self.spec.seed, epoch)
-        torch.manual_seed(key64("dropout", self.spec.seed, epoch))
-        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16")
-        seen = (epoch - 1) * len(order)
-        losses, wrong = [], []  # by sample, in the epoch's order
-        self.model.train()
-        for images, labels, _ in self._data.train.batches(
-            order, self.spec.batch_size, self._device, self._augmentation(epoch)
-        ):
-            self._set_learning_rate(seen)
-            with autocast:
-                logits = self.model(images)
-            loss = F.cross_entropy(logits.float(), labels, reduction="none")
-            self._optimizer.zero_grad()
-            loss.mean().backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            seen += len(labels)
-            losses.append(loss.detach())
-            wrong.append(logits.detach().argmax(1) != labels)
-        return _RunningPass(order, torch.cat(losses).cpu().double().numpy(), torch.cat(wrong).cpu().numpy())
-
-    def _augmentation(self, epoch: int) -> Augmentation | None:
+    @property
+    def _is_over(self) -> bool:
         spec = self.spec
-        if not (spec.random_crop or spec.flip):
-            return None
-        return Augmentation(spec.crop_padding, spec.flip, spec.seed, epoch)
-
-    def _set_learning_rate(self, images_seen: int) -> None:
-        decay = self.spec.learning_rate_decay ** (images_seen // PAPER_EPOCH)
-        self._optimizer.param_groups[0]["lr"] = self.spec.learning_rate * decay
-
-    def _check_interpolation(self, running: "_RunningPass") -> Interpolation:
-        if self.diverged:
-            return Interpolation(False, 0)
-        likeliest_errors_first = running.order[np.argsort(-running.losses, kind="stable")]
-        return self._evaluator.interpolates(self._data.train, likeliest_errors_first)
-
-    def _exact_train_accuracy(self, check: Interpolation) -> float | None:
-        if check.fitted:
-            return 1.0
-        if self.diverged or not self._is_last:
-            return None
-        return self._evaluator.scores(self._data.train, self._data.subset).accuracy
-
-    def _test_scores(self) -> Scores | None:
-        every = self.spec.test_every
-        due = self._is_last or self.epoch == self.epochs_to_fit or (every > 0 and self.epoch % every == 0)
-        if self.diverged or not due:
-            return None
-        return self._evaluator.scores(self._data.test, np.arange(len(self._data.test.true_labels)))
+        out_of_steps = spec.max_steps is not None and self.steps >= spec.max_steps
+        return self.diverged or self.epoch >= spec.max_epochs or out_of_steps
 
     @property
     def _is_last(self) -> bool:
-        place = {"epoch": self.epoch, "epochs_to_fit": self.epochs_to_fit, "diverged": self.diverged}
+        place = {name: getattr(self, name) for name in COUNTERS}
         return stop_reason(self.spec, place) is not None
 
-    def _record(
+    def _train_to_next_row(self) -> Iterator[None]:
+        begun = self._begin_pass() if self._pass is None else self._pass
+        begun.set_random_state(self._device)
+        end = begun.done + self._steps_to_next_row() * self.spec.batch_size
+        stretch = begun.order[begun.done : end]
+        batches = self._data.train.batches(stretch, self.spec.batch_size, self._device, self._augmentation())
+        self._clock.start()
+        for number, (images, labels, _) in enumerate(batches, start=1):
+            self._step(images, labels, begun)
+            if number * self.spec.batch_size < len(stretch):
+                self._clock.pause()
+                yield None
+                self._clock.start()
+        begun.keep_random_state(self._device)
+
+    def _begin_pass(self) -> "_Pass":
+        self._pass = _Pass(self._epoch_order())
+        torch.manual_seed(key64("dropout", self.spec.seed, self.epoch + 1))
+        return self._pass
+
+    def _epoch_order(self) -> npt.NDArray[np.int64]:
+        return epoch_order(self._data.subset, self.spec.seed, self.epoch + 1)
+
+    def _steps_to_next_row(self) -> int:
+        """Steps to the next evaluation or to max_steps, whichever is first; the epoch may end before."""
+        every, most = self.spec.evaluate_steps, self.spec.max_steps
+        left = [len(self._data.subset)]
+        left += [every - self.steps % every] if every else []
+        left += [most - self.steps] if most else []
+        return min(left)
+
+    def _augmentation(self) -> Augmentation | None:
+        spec = self.spec
+        if not (spec.random_crop or spec.random_resized_crop or spec.flip):
+            return None
+        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1)
+
+    def _step(self, images: torch.Tensor, labels: torch.Tensor, begun: "_Pass") -> None:
+        self._set_learning_rate()
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16"):
+            outputs = self.model(images)
+        logits, further = outputs if self._auxiliary else (outputs, None)
+        losses = F.cross_entropy(logits.float(), labels, reduction="none")
+        objective = losses.mean()
+        if further is not None:
+            objective = objective + self._auxiliary * F.cross_entropy(further.float(), labels)
+        self._optimizer.zero_grad()
+        objective.backward()  # type: ignore[no-untyped-call]
+        if self.spec.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.gradient_clip)
+        self._optimizer.step()
+        self.steps += 1
+        self.images_seen += len(labels)
+        begun.add(losses.detach(), logits.detach().argmax(1) != labels)
+
+    def _set_learning_rate(self) -> None:
+        decay = self.spec.learning_rate_decay ** (self.images_seen // self.spec.decay_images)
+        self._optimizer.param_groups[0]["lr"] = self.spec.learning_rate * decay
+
+    def _record(self) -> Record:
+        assert self._pass is not None, "a row is due after steps"
+        begun = self._pass
+        running = begun.since_last_row()
+        self._clock.pause()  # only now has a GPU done its steps
+        self.row += 1
+        self.diverged = not math.isfinite(running.losses.mean())
+        started = time.perf_counter()
+        ends_epoch = begun.done == len(begun.order)
+        check = self._end_epoch(begun) if ends_epoch else None
+        exact = self._exact_train_scores(check)
+        checked = time.perf_counter()
+        test, part = self._evaluated(ends_epoch, exact)
+        evaluated = time.perf_counter()
+        return self._row(running, check, (exact, test, part), (checked - started, evaluated - checked))
+
+    def _end_epoch(self, begun: "_Pass") -> Interpolation:
+        self.epoch += 1
+        self._pass = None
+        if self.diverged:
+            return Interpolation(False, 0)
+        check = self._evaluator.interpolates(self._data.train, begun.likeliest_errors_first())
+        if check.fitted and self.epochs_to_fit is None:
+            self.epochs_to_fit = self.epoch
+        return check
+
+    def _exact_train_scores(self, check: Interpolation | None) -> Scores | None:
+        if check is not None and check.fitted:
+            return PERFECT
+        if self.diverged or not self._is_last:
+            return None
+        return self._evaluator.scores(self._data.train, self._data.subset)
+
+    def _evaluated(self, ends_epoch: bool, exact: Scores | None) -> tuple[Scores | None, Scores | None]:
+        """The scores of the test set and of the part of the training set that is scored with it, if due."""
+        if self.diverged or not (self._is_last or self._is_test_due(ends_epoch)):
+            return None, None
+        part = self._data.subset[: self.spec.train_eval_samples]  # its order is balanced, any beginning of it
+        test = self._evaluator.scores(self._data.test, np.arange(len(self._data.test.true_labels)))
+        if not len(part):
+            return test, None
+        known = exact is PERFECT or len(part) == len(self._data.subset)
+        return test, exact if exact and known else self._evaluator.scores(self._data.train, part)
+
+    def _is_test_due(self, ends_epoch: bool) -> bool:
+        epochs, steps = self.spec.test_every, self.spec.evaluate_steps
+        after_epoch = ends_epoch and (self.epoch == self.epochs_to_fit or (epochs > 0 and self.epoch % epochs == 0))
+        return after_epoch or (steps is not None and self.steps % steps == 0)
+
+    def _row(
         self,
-        running: "_RunningPass",
-        check: Interpolation,
-        exact_train_accuracy: float | None,
-        test: Scores | None,
-        clock: tuple[float, float, float, float],
+        running: "_Running",
+        check: Interpolation | None,
+        scores: tuple[Scores | None, Scores | None, Scores | None],
+        seconds: tuple[float, float],
     ) -> Record:
-        images = len(running.order)
-        corrupted = self._data.labels.corrupted[running.order]
-        train_seconds, check_seconds, test_seconds = np.diff(clock).tolist()
+        images = len(running.indices)
+        corrupted = self._data.labels.corrupted[running.indices]
+        exact, test, part = scores
+        train_seconds = self._clock.read()
         return Record(
+            row=self.row,
             epoch=self.epoch,
-            steps=self.epoch * math.ceil(images / self.spec.batch_size),
-            images_seen=self.epoch * images,
+            steps=self.steps,
+            images_seen=self.images_seen,
             learning_rate=self._optimizer.param_groups[0]["lr"],
             train_loss=_finite(float(running.losses.mean())),
             train_accuracy=float((~running.wrong).mean()),
@@ -162,24 +236,113 @@ class Training:
             train_accuracy_clean=_accuracy(running.wrong[~corrupted]),
             test_loss=_finite(test.loss) if test else None,
             test_accuracy=test.accuracy if test else None,
-            exact_train_accuracy=exact_train_accuracy,
-            fitted=check.fitted,
+            test_top5_accuracy=self._top5(test),
+            train_eval_accuracy=part.accuracy if part else None,
+            train_eval_top5_accuracy=self._top5(part),
+            exact_train_accuracy=exact.accuracy if exact else None,
+            exact_train_top5_accuracy=self._top5(exact),
+            fitted=check.fitted if check else None,
             epochs_to_fit=self.epochs_to_fit,
             diverged=self.diverged,
-            checked_images=check.checked_images,
+            checked_images=check.checked_images if check else 0,
             train_seconds=train_seconds,
-            check_seconds=check_seconds,
-            test_seconds=test_seconds,
+            check_seconds=seconds[0],
+            test_seconds=seconds[1],
             images_per_second=images / train_seconds,
         )
 
+    def _top5(self, scores: Scores | None) -> float | None:
+        return scores.top5_accuracy if scores and self._data.classes > 5 else None
 
-class _RunningPass(NamedTuple):
-    """What the optimizer steps of an epoch saw, in training mode, by sample in the epoch's order; all (N,)."""
 
-    order: npt.NDArray[np.int64]
+@dataclass(frozen=True)
+class _Running:
+    """What optimizer steps saw, in training mode, by sample in the order of the epoch; all (n,)."""
+
+    indices: npt.NDArray[np.int64]
     losses: npt.NDArray[np.float64]
     wrong: npt.NDArray[np.bool_]
+
+
+@dataclass
+class _Pass:
+    """An epoch under way: how far it is, what its steps saw, and the state of torch's generator between two rows."""
+
+    order: npt.NDArray[np.int64]
+    done: int = 0  # images
+    told: int = 0  # images up to the last row
+    losses: list[torch.Tensor] = field(default_factory=list)
+    wrong: list[torch.Tensor] = field(default_factory=list)
+    random_state: torch.Tensor | None = None  # none: torch's generator has it
+
+    def add(self, losses: torch.Tensor, wrong: torch.Tensor) -> None:
+        self.done += len(losses)
+        self.losses.append(losses)
+        self.wrong.append(wrong)
+
+    def since_last_row(self) -> _Running:
+        losses, wrong = torch.cat(self.losses), torch.cat(self.wrong)
+        self.losses, self.wrong = [losses], [wrong]
+        part = slice(self.told, self.done)
+        self.told = self.done
+        return _Running(self.order[part], losses[part].cpu().double().numpy(), wrong[part].cpu().numpy())
+
+    def likeliest_errors_first(self) -> npt.NDArray[np.int64]:
+        losses = torch.cat(self.losses).cpu().double().numpy()
+        return self.order[np.argsort(-losses, kind="stable")]
+
+    def keep_random_state(self, device: torch.device) -> None:
+        """Between two rows anything may use torch's generator: a test, another trial."""
+        self.random_state = _random_state(device)
+
+    def set_random_state(self, device: torch.device) -> None:
+        if self.random_state is not None:
+            _set_random_state(self.random_state, device)
+            self.random_state = None
+
+    def state_dict(self, device: torch.device) -> dict[str, Any]:
+        kept = self.random_state
+        return {
+            "done": self.done,
+            "told": self.told,
+            "losses": torch.cat(self.losses),
+            "wrong": torch.cat(self.wrong),
+            "random_state": _random_state(device) if kept is None else kept,
+        }
+
+    @classmethod
+    def restored(cls, order: npt.NDArray[np.int64], state: Mapping[str, Any], device: torch.device) -> "_Pass":
+        seen = {name: [state[name].to(device)] for name in ("losses", "wrong")}
+        return cls(order, state["done"], state["told"], **seen, random_state=state["random_state"].cpu())
+
+
+class _Clock:
+    """Seconds of the steps since the last row, without the pauses between them."""
+
+    def __init__(self) -> None:
+        self._seconds = self._started = 0.0
+
+    def start(self) -> None:
+        self._started = time.perf_counter()
+
+    def pause(self) -> None:
+        self._seconds += time.perf_counter() - self._started
+
+    def read(self) -> float:
+        """The seconds so far; from now on it counts from zero."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+
+def _random_state(device: torch.device) -> torch.Tensor:
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(state: torch.Tensor, device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)
 
 
 def _initialized_model(spec: TrialSpec, data: TrialData, device: torch.device) -> nn.Module:

@@ -67,36 +67,45 @@ class Trial:
         self._board: TrialBoard | None = None
         if self._run.checkpoint(spec.spec_id).exists():
             self.load(self._run.checkpoint(spec.spec_id))
+        elif spec.start_from is not None:
+            self._training.start_from(self._read(self._run.start_file(spec.start_from)))
 
     def run_until(self, due: Callable[[], bool]) -> Record:
-        """Train epoch by epoch, at least one, until `due` says so, an epoch of `report_epochs` or the trial's end.
+        """Train to the next row, and on until `due` says so, an epoch of `report_epochs` or the trial's end.
 
-        Returns the last record. By then every epoch's row is on disk; at the end so is the trial's final checkpoint.
+        Returns the last record. By then every row is on disk; at the end so is the trial's final checkpoint.
         """
         if self._last is not None and self._has_ended(self._last):
             return self._last  # restored after its very end
-        for record in self._training.epochs():
-            self._last = record
-            if self._has_ended(record) or time.monotonic() >= self._next_checkpoint:
+        for record in self._training.steps_and_records():
+            self._last = record or self._last
+            if (record and self._has_ended(record)) or time.monotonic() >= self._next_checkpoint:
                 self._checkpoint()
+            if record is None:
+                continue
             self._keep(record)
             if self._has_ended(record) or record.epoch in self._settings.report_epochs or due():
                 return record
-        raise RuntimeError(f"trial {self.spec.name} has no epoch left")
+        raise RuntimeError(f"trial {self.spec.name} has no step left")
 
     def save(self, path: Path) -> None:
         """Write the whole state, so that a file of that name is always whole."""
         record = self._last.to_dict() if self._last else None
         with atomic_file(path) as file:
-            torch.save({"training": self._training.state_dict(), "record": record}, file)
+            state = {"spec": self.spec.to_dict(), "training": self._training.state_dict(), "record": record}
+            torch.save(state, file)
 
     def load(self, path: Path) -> None:
         """Go to where `save` was called. Raises ValueError for the state of another spec."""
-        state: dict[str, Any] = torch.load(path, map_location=_device(self._settings), weights_only=True)
+        state = self._read(path)
         self._training.load_state_dict(state["training"])
         if state["record"]:
-            self._last = Record(**state["record"])
+            self._last = Record.from_dict(state["record"])
             self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        state: dict[str, Any] = torch.load(path, map_location=_device(self._settings), weights_only=True)
+        return state
 
     def close(self) -> None:
         """Close the trial's files; its thread and file handles are gone after this."""
@@ -109,7 +118,7 @@ class Trial:
     def _keep(self, record: Record) -> None:
         self._append_row(record)
         if self._board is None:
-            self._board = TrialBoard(self._run.tensorboard / self.spec.name, self.spec, record.epoch - 1)
+            self._board = TrialBoard(self._run.tensorboard / self.spec.name, self.spec, record)
         self._board.add(record)
 
     def _append_row(self, record: Record) -> None:

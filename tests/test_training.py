@@ -28,7 +28,7 @@ def without_times(record: Record) -> dict[str, Any]:
 
 
 def train(training: Training, epochs: int) -> list[dict[str, Any]]:
-    return [without_times(record) for _, record in zip(range(epochs), training.epochs(), strict=False)]
+    return [without_times(record) for _, record in zip(range(epochs), training.records(), strict=False)]
 
 
 def weights(training: Training) -> bytes:
@@ -63,7 +63,7 @@ def test_augmentation_reaches_the_steps_and_never_a_check_or_a_test(make_trainin
 
 def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTraining) -> None:
     training = make_training(random_crop=True, flip=True, label_corruption=0.0, train_samples=50, max_epochs=1000)
-    last = next(record for record in training.epochs() if record.fitted)
+    last = next(record for record in training.records() if record.fitted)
     data = training._data
     pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
     with torch.no_grad():
@@ -107,7 +107,7 @@ def test_accuracy_is_accounted_separately_on_corrupted_and_clean_samples(make_tr
 def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: MakeTraining) -> None:
     training = make_training(label_corruption=1.0)
     data = training._data
-    for record in training.epochs():
+    for record in training.records():
         pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
         with torch.no_grad():
             predicted = copy.deepcopy(training.model).eval()(pixels).argmax(1).numpy()
@@ -123,7 +123,7 @@ def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: Mak
 
 def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
     training = make_training(label_corruption=0.0)
-    while not next(training.epochs()).fitted:
+    while not next(training.records()).fitted:
         pass
     data = training._data
     for victim in (data.subset[0], data.subset[-1]):
@@ -137,7 +137,7 @@ def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(make_training: MakeTraining) -> None:
     training = make_training(learning_rate=1e6, max_epochs=50)
-    last = list(training.epochs())[-1]
+    last = list(training.records())[-1]
     assert last.diverged
     assert last.train_loss is None
     assert last.epoch < 50
@@ -150,7 +150,7 @@ def test_test_scores_come_when_they_are_due(make_training: MakeTraining) -> None
     assert measured == [3, 6, 7]
     assert rows[-1]["exact_train_accuracy"] is not None
     never = make_training(test_every=0, label_corruption=0.0)
-    at_fit = next(record for record in never.epochs() if record.test_accuracy is not None)
+    at_fit = next(record for record in never.records() if record.test_accuracy is not None)
     assert at_fit.fitted
 
 

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 def undisturbed_rows(make_training: Callable[..., Training], spec: TrialSpec) -> list[Row]:
     """The rows of a trial that nothing disturbs, to its own end, without the timing columns."""
     rows = []
-    for record in make_training(**spec.to_dict()).epochs():
+    for record in make_training(**spec.to_dict()).records():
         rows.append(record.to_dict())
         if stop_reason(spec, rows[-1]):
             break

@@ -19,7 +19,10 @@ class ModelEntry:
 
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
-    `build` draws weights from torch's global generator, which the caller seeds, and touches nothing else.
+    `image_size` is the side of the images that it usually sees on a data set kept as JPEG (pixels; none: the data
+    set's own). `auxiliary`: in training mode the network gives (logits, auxiliary logits), and the loss of the second
+    counts with this weight. `build` draws weights from torch's global generator, which the caller seeds, and touches
+    nothing else.
     """
 
     name: str
@@ -29,6 +32,8 @@ class ModelEntry:
     width: int | None = None
     batch_norm: bool | None = None
     channels_last: bool = False
+    image_size: int | None = None
+    auxiliary: float = 0.0
 
     def complete(self, spec: TrialSpec) -> TrialSpec:
         """The spec with this model's defaults in the options it leaves open.

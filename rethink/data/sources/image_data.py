@@ -10,6 +10,8 @@ import numpy.typing as npt
 from rethink.spec import SpecError
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3)
+MIN_SIDE = 4  # of a stored JPEG, pixels: 7/8 of a side of 1 would be a crop of nothing, which ends OpenCV's process
+MAX_SIDE = 65_500  # libjpeg's
 
 
 class DataError(SpecError):
@@ -30,11 +32,18 @@ class Split(Protocol):
 class JpegForm:
     """How a data set is kept as JPEG: larger images are scaled down to `max_side` (pixels; none: never).
 
-    What was scaled, or is no plain JPEG, is encoded anew at `quality`; every other file is kept byte for byte.
+    What was scaled, or is no plain JPEG, is encoded anew at `quality`; every other file is kept byte for byte. Raises
+    SpecError for what no JPEG can be.
     """
 
     max_side: int | None
     quality: int
+
+    def __post_init__(self) -> None:
+        if self.max_side is not None and not MIN_SIDE <= self.max_side <= MAX_SIDE:
+            raise SpecError(f"max_side = {self.max_side} is not allowed: from {MIN_SIDE} to {MAX_SIDE}, or none")
+        if not 1 <= self.quality <= 100:
+            raise SpecError(f"jpeg_quality = {self.quality} is not allowed: from 1 to 100")
 
 
 @dataclass(frozen=True)

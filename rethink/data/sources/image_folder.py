@@ -1,6 +1,5 @@
 """image_folder: any tree of train/CLASS/*.png and test/CLASS/*.png (also .jpg, .jpeg, .bmp), all of one size."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from rethink.data.sources.image_data import DataError, Image, ImageData
+from rethink.data.sources.image_tree import ImageTree
 from rethink.data.sources.registry import ImageSource
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+TREE = ImageTree(
+    reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png", suffixes=(".png", ".jpg", ".jpeg", ".bmp")
+)
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 
 
@@ -59,17 +61,17 @@ def read_image(path: Path) -> Image:
 def open_image_folder(data_dir: Path | None) -> ImageData:
     """The images of `data_dir`, classes and files in sorted order. Raises DataError for a tree without them."""
     root = _require_root(data_dir)
-    train, test = _class_folders(root / "train"), _class_folders(root / "test")
+    train, test = TREE.class_folders(root / "train"), TREE.class_folders(root / "test")
     class_names = tuple(folder.name for folder in train)
     for folder in test:
         if folder.name not in class_names:
             raise DataError(f"{folder} is a class that {root / 'train'} lacks; add it there or remove it")
-    reference = _image_files(train[0])[0]
+    reference = TREE.image_files(train[0])[0]
     return ImageData(_split(train, class_names, reference), _split(test, class_names, reference), class_names)
 
 
 def _split(folders: list[Path], class_names: tuple[str, ...], reference: Path) -> FolderSplit:
-    samples = [(path, class_names.index(folder.name)) for folder in folders for path in _image_files(folder)]
+    samples = [(path, class_names.index(folder.name)) for folder in folders for path in TREE.image_files(folder)]
     paths, labels = zip(*samples, strict=True)
     return FolderSplit(paths, labels, reference)
 
@@ -80,33 +82,13 @@ def _require_root(data_dir: Path | None) -> Path:
     return data_dir
 
 
-def _class_folders(split: Path) -> list[Path]:
-    if not split.is_dir():
-        raise DataError(f"{split} is missing; image_folder reads train/CLASS/*.png and test/CLASS/*.png")
-    folders = sorted(path for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not folders:
-        raise DataError(f"{split} holds no class folders; image_folder reads train/CLASS/*.png and test/CLASS/*.png")
-    return folders
-
-
-def _image_files(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    if not files:
-        raise DataError(f"{folder} holds no images ({', '.join(SUFFIXES)}); add some or remove the folder")
-    return files
-
-
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"
 
 
 def _fingerprint(data_dir: Path | None) -> str:
-    root, digest = _require_root(data_dir), hashlib.sha256()
-    for split in (root / "train", root / "test"):
-        for path in (path for folder in _class_folders(split) for path in _image_files(folder)):
-            stat = path.stat()
-            digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:12]
+    root = _require_root(data_dir)
+    return TREE.fingerprint(root, [f for split in ("train", "test") for f in TREE.class_folders(root / split)])
 
 
 SOURCE = ImageSource("image_folder", open_image_folder, _fingerprint)

@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,17 +19,26 @@ IMAGES_PER_PAGE = 8  # at least: an image never lies across two pages, so this b
 
 
 def write_samples(path: Path, samples: CheckedSplit) -> None:
-    """Write one FFCV file in this process: uncompressed images and labels, sample i in place i.
+    """Write one FFCV file of uncompressed images and labels. Raises what `write_ffcv_file` raises."""
+    from rethink.ffcv_runtime import RGBImageField
+
+    page_size = max(MIN_PAGE, 1 << (IMAGES_PER_PAGE * math.prod(samples.shape) - 1).bit_length())
+    write_ffcv_file(path, RGBImageField(write_mode="raw"), page_size, len(samples), samples)
+
+
+def write_ffcv_file(
+    path: Path, image_field: Any, page_size: int, at_most: int, samples: Iterable[tuple[Any, int]]
+) -> None:
+    """Write one FFCV file of (image, label) samples in this process, sample i in place i; there may be fewer.
 
     FFCV's own worker processes leave it waiting for ever when a sample raises. Raises what a sample raises, and OSError
     when the file cannot be written whole.
     """
-    from rethink.ffcv_runtime import DatasetWriter, IntField, MemoryAllocator, RGBImageField, handle_sample
+    from rethink.ffcv_runtime import DatasetWriter, IntField, MemoryAllocator, handle_sample
 
-    page_size = max(MIN_PAGE, 1 << (IMAGES_PER_PAGE * math.prod(samples.shape) - 1).bit_length())
-    fields = {"image": RGBImageField(write_mode="raw"), "label": IntField()}
+    fields = {"image": image_field, "label": IntField()}
     writer = DatasetWriter(str(path), fields, page_size, num_workers=1)
-    writer.num_samples = len(samples)
+    writer.num_samples = at_most
     writer.prepare()
     metadata = _private_metadata(writer)
     allocator = MemoryAllocator(str(path), writer.data_region_start, page_size)
@@ -39,9 +49,11 @@ def write_samples(path: Path, samples: CheckedSplit) -> None:
         allocator.flush_page()
     finally:
         allocator.fp.close()
+    written = len(allocator.allocations)
+    writer.header["num_samples"] = written
     writer.finalize(allocator.allocations)
     pages = allocator.offset + allocator.next_page_written.value * page_size
-    if path.stat().st_size != pages + len(samples) * ALLOCATION_BYTES:  # FFCV ignores short writes
+    if path.stat().st_size != pages + written * ALLOCATION_BYTES:  # FFCV ignores short writes
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 

@@ -11,7 +11,7 @@ from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
 from rethink.data.sources.checked_split import CheckedSplit
 from rethink.spec import SpecError
 
-BUILT_IN = ("cifar10", "fashion_mnist", "fashion_mnist_mini", "image_folder")
+BUILT_IN = ("cifar10", "fashion_mnist", "fashion_mnist_mini", "image_folder", "imagenet")
 
 
 def refusal(action, *args) -> str:
@@ -25,7 +25,7 @@ def refusal(action, *args) -> str:
 def test_built_in_sources_and_their_usual_crop():
     assert set(BUILT_IN) <= set(sources.names())
     sizes = {name: sources.get(name).image_size for name in BUILT_IN}
-    assert sizes == {"cifar10": 28, "fashion_mnist": 28, "fashion_mnist_mini": 28, "image_folder": None}
+    assert sizes == {"cifar10": 28, "fashion_mnist": 28, "fashion_mnist_mini": 28, "image_folder": None, "imagenet": 299}
 
 
 def test_unknown_name_lists_the_choices():

@@ -1,6 +1,6 @@
 """Image sources: where the images of a data set come from. Importing this registers the built-in ones."""
 
-from rethink.data.sources import cifar10, fashion_mnist, fashion_mnist_mini, image_folder
+from rethink.data.sources import cifar10, fashion_mnist, fashion_mnist_mini, image_folder, imagenet
 from rethink.data.sources.image_data import ArraySplit, DataError, FileSplit, ImageData, JpegForm, Split
 from rethink.data.sources.registry import ImageSource, get, names, register
 
@@ -17,5 +17,5 @@ __all__ = [
     "register",
 ]
 
-for _module in (fashion_mnist_mini, fashion_mnist, cifar10, image_folder):
+for _module in (fashion_mnist_mini, fashion_mnist, cifar10, image_folder, imagenet):
     register(_module.SOURCE)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rethink.data.sources.channel_moments import ChannelMoments
 from rethink.data.sources.image_data import DataError, Image, Split
 
 
@@ -21,8 +22,7 @@ class CheckedSplit:
             raise DataError(f"{what} is empty; it needs at least one image")
         self._split, self._classes, self._what = split, classes, what
         self.shape: tuple[int, int, int] = np.shape(split[0][0])
-        self._sum = np.zeros(3, np.int64)  # integers: exact, whatever the order
-        self._sum_of_squares = np.zeros(3, np.int64)
+        self._moments = ChannelMoments()
 
     def __len__(self) -> int:
         return len(self._split)
@@ -49,8 +49,7 @@ class CheckedSplit:
     def _add(self, image: Image, label: int) -> None:
         self._sha256.update(image.tobytes() + int(label).to_bytes(8, "little"))
         pixels = image.reshape(-1, 3).astype(np.int64)
-        self._sum += pixels.sum(0)
-        self._sum_of_squares += (pixels * pixels).sum(0)
+        self._moments.add(len(pixels), pixels.sum(0), (pixels * pixels).sum(0))
 
     @property
     def sha256(self) -> str:
@@ -60,15 +59,9 @@ class CheckedSplit:
     @property
     def mean(self) -> tuple[float, ...]:
         """Per channel, 0-255."""
-        return tuple(int(total) / self._pixels for total in self._sum)
+        return self._moments.mean
 
     @property
     def std(self) -> tuple[float, ...]:
         """Per channel, 0-255."""
-        n = self._pixels
-        moments = zip(self._sum.tolist(), self._sum_of_squares.tolist(), strict=True)
-        return tuple(((n * squares - total**2) / n**2) ** 0.5 for total, squares in moments)
-
-    @property
-    def _pixels(self) -> int:
-        return len(self) * int(self.shape[0]) * int(self.shape[1])
+        return self._moments.std

@@ -1,4 +1,4 @@
-"""ImageTree: the class folders and image files of a data set, listed and fingerprinted quickly: ImageNet has 1.3 million."""
+"""ImageTree: class folders and image files, listed and fingerprinted quickly: ImageNet has 1.3 million files."""
 
 import hashlib
 import os

@@ -1,0 +1,26 @@
+"""Writing: how betons are written."""
+
+import os
+from dataclasses import dataclass, field
+
+from rethink.spec import SpecError
+
+
+def usable_cpus() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a user may choose about the writing of JPEG betons; the files do not depend on the number of processes.
+
+    `processes` read and check the images (1: this very process). Broken images end the writing, or are left out and
+    told.
+    """
+
+    processes: int = field(default_factory=usable_cpus)
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise SpecError(f"writer processes = {self.processes} is not allowed: a whole number from 1")

@@ -1,6 +1,7 @@
 """BetonStream: batches of a beton in any order, with any corruption, from one FFCV loader that is never rebuilt."""
 
 import functools
+import weakref
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rethink.corruption.operations import CorruptedPixels, LabelLookup
-from rethink.corruption.pixels import PixelCorruption, pixel_corruption
+from rethink.corruption.operations import LabelLookup
+from rethink.corruption.pixels import PixelCorruption
 from rethink.data.augmentation import Augmentation
 from rethink.data.beton import Beton, verify
-from rethink.data.operations import CroppedImages, StandardizedImages, StoredImages
+from rethink.data.pipelines import ImagePipeline, JpegPipeline, RawPipeline
+from rethink.data.uncached import UncachedFile
 from rethink.ffcv_runtime import Loader, OrderOption, SafeEpochIterator, ToTensor, ToTorchImage
 from rethink.randomness import generator
 
@@ -22,26 +24,27 @@ RINGS = 2  # sizes of batches whose memory is kept: training and evaluation
 class Batch(NamedTuple):
     """n samples. `images` and `labels` are valid until the next batch is asked for: FFCV reuses their memory."""
 
-    images: torch.Tensor  # (n, 3, crop, crop) float32, channels-last strides
+    images: torch.Tensor  # (n, 3, side, side) float32, channels-last strides
     labels: torch.Tensor  # (n,) int64
     indices: npt.NDArray[np.int64]  # (n,) in the data set
 
 
 class BetonStream:
-    """Reads one beton for many trials; crop, labels and pixel corruption may change between passes. One pass at a time.
+    """Reads one beton for many trials; all that a trial decides may change between passes. One pass at a time.
 
     FFCV leaks with every loader built, so a process keeps one stream per beton. `read_ahead` prepares batches in a
-    thread while the last one is used: for a GPU; on a CPU the thread would only take the training's own core. Raises
-    what `verify` raises.
+    thread while the last one is used: for a GPU; on a CPU the thread would only take the training's own core.
+    `readers` threads decode the images of a batch of JPEG; they end with the stream. Without `os_cache` nothing of the
+    file stays in memory: for one that is larger. None of these changes a byte. Raises what `verify` raises.
     """
 
-    def __init__(self, beton: Beton, read_ahead: bool) -> None:
+    def __init__(self, beton: Beton, read_ahead: bool, readers: int = 1, os_cache: bool = True) -> None:
         verify(beton)
         self.beton = beton
         self._read_ahead = read_ahead
-        size = (beton.height, beton.width)
-        self._pixels = CorruptedPixels(pixel_corruption("none", 0, "train", size, beton.mean, beton.std))
-        self._crops, self._standardized = CroppedImages(min(size)), StandardizedImages()
+        file = None if os_cache else UncachedFile(beton.path)
+        self._images: ImagePipeline = JpegPipeline(beton, file, readers) if beton.jpeg else RawPipeline(beton, file)
+        weakref.finalize(self, _close, self._images, file)
         self._labels = LabelLookup(np.zeros(0, np.int64))
         self._loader = Loader(
             str(beton.path),
@@ -50,14 +53,7 @@ class BetonStream:
             order=OrderOption.SEQUENTIAL,
             drop_last=False,
             pipelines={
-                "image": [
-                    StoredImages(*size),
-                    self._pixels,
-                    self._crops,
-                    self._standardized,
-                    ToTensor(),
-                    ToTorchImage(channels_last=True),
-                ],
+                "image": [*self._images.operations, ToTensor(), ToTorchImage(channels_last=True)],
                 "label": [self._labels, ToTensor()],
             },
         )
@@ -67,18 +63,22 @@ class BetonStream:
         self._in_pass = False
         self.true_labels: npt.NDArray[np.int64] = np.ascontiguousarray(self._loader.reader.metadata["f1"])
         self._labels.table = self.true_labels
+        if file is not None:
+            file.forget()  # what the checksum and the tables have left
 
-    def configure(self, crop: int, labels: npt.NDArray[np.int64], pixels: PixelCorruption) -> None:
-        """Set the side of the crop (pixels), the label of every sample (N,) and the pixel corruption for all passes."""
-        if not 1 <= crop <= min(self.beton.height, self.beton.width):
-            raise ValueError(f"a crop of {crop} does not fit images of {self.beton.height} x {self.beton.width}")
+    def configure(
+        self,
+        side: int,
+        labels: npt.NDArray[np.int64],
+        pixels: PixelCorruption | None,
+        normalization: str = "per_image",
+    ) -> None:
+        """Set the side of what the network sees (pixels), the label of every sample (N,), the pixel corruption (JPEG:
+        none) and the normalization for all passes."""
         if labels.shape != self.true_labels.shape:
             raise ValueError(f"{labels.shape[0]} labels for {self.true_labels.shape[0]} samples")
-        if (crop, pixels.kind) != (self._crops.crop, self._pixels.corruption.kind):
+        if self._images.configure(side, pixels, normalization):
             self._rings.cache_clear()
-        self._crops.crop = crop
-        self._pixels.corruption = pixels
-        self._standardized.unit = pixels.unit
         self._labels.table = np.ascontiguousarray(labels, np.int64)
 
     def batches(
@@ -102,7 +102,7 @@ class BetonStream:
         if self._in_pass:
             raise RuntimeError(f"two passes over {self.beton.path} at once would share their memory")
         self._loader.batch_size = batch_size
-        self._crops.augmentation = augmentation
+        self._images.augment(augmentation)
         iterator = SafeEpochIterator(self._loader, order, in_background=self._read_ahead)
         self._in_pass = True
         try:
@@ -112,6 +112,12 @@ class BetonStream:
         finally:
             iterator.stop()
             self._in_pass = False
+
+
+def _close(images: ImagePipeline, file: UncachedFile | None) -> None:
+    images.close()
+    if file is not None:
+        file.close()
 
 
 def _check_order(order: npt.NDArray[np.int64], samples: int) -> None:

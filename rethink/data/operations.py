@@ -1,4 +1,4 @@
-"""FFCV operations that read, crop and standardize images: plain-Python stages around compiled, cached kernels.
+"""FFCV operations that read, crop and normalize images: plain-Python stages around compiled, cached kernels.
 
 FFCV compiles every pipeline anew for every loader (seconds, and 10 MB that never come back). Here, and in
 rethink.corruption.operations, the work is in module-level numba kernels that are compiled once per machine; the
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from rethink.data.augmentation import Augmentation, centre_views
+from rethink.data.normalization import normalize
+from rethink.data.uncached import UncachedFile
 from rethink.ffcv_runtime import AllocationQuery, Operation, SimpleRGBImageDecoder, State, kernel
 
 
@@ -39,44 +41,12 @@ def _copy_views(images, out, views):  # type: ignore[no-untyped-def]
                     out[i, y, x, c] = images[i, row, column, c] if inside else 0
 
 
-@kernel
-def _standardize(images, out, unit):  # type: ignore[no-untyped-def]
-    """(n, H, W, C) integers, `unit` of which make a grey level, -> float32 of mean 0 and variance 1 per image.
-
-    The sums are exact whole numbers and every pixel is computed alone in float64: no processor can differ.
-    """
-    n, height = images.shape[0], images.shape[1]
-    row_size = images.shape[2] * images.shape[3]
-    size = height * row_size
-    pixels, result = images.reshape(n, size), out.reshape(n, size)
-    for i in range(n):
-        total, squares = np.int64(0), np.int64(0)
-        if unit == 1:
-            for row in range(height):  # 32 bits hold the sums of a row of bytes, and make them quick
-                row_total, row_squares = np.uint32(0), np.uint32(0)
-                for k in range(row * row_size, (row + 1) * row_size):
-                    pixel = np.uint32(pixels[i, k])
-                    row_total = np.uint32(row_total + pixel)
-                    row_squares = np.uint32(row_squares + pixel * pixel)
-                total += np.int64(row_total)
-                squares += np.int64(row_squares)
-        else:
-            for k in range(size):
-                value = np.int64(pixels[i, k])
-                total += value
-                squares += value * value
-        mean = total / size
-        scale = 1.0 / np.sqrt(max(squares / size - mean * mean, unit * unit / size))
-        for k in range(size):
-            result[i, k] = np.float32((np.float64(pixels[i, k]) - mean) * scale)
-
-
 class StoredImages(SimpleRGBImageDecoder):
-    """Image decoder: equally large uncompressed images, (n, H, W, 3) uint8."""
+    """Image decoder: equally large uncompressed images, (n, H, W, 3) uint8; from FFCV's memory map, or from `file`."""
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, file: UncachedFile | None) -> None:
         super().__init__()
-        self.height, self.width = height, width
+        self.height, self.width, self.file = height, width, file
 
     def declare_state_and_memory(self, previous_state: State) -> tuple[State, AllocationQuery]:
         shape, dtype = (self.height, self.width, 3), np.dtype("u1")
@@ -86,7 +56,11 @@ class StoredImages(SimpleRGBImageDecoder):
         pointers = np.ascontiguousarray(self.metadata["data_ptr"]).astype(np.int64)
 
         def decode(indices: Any, out: Any, metadata: Any, storage_state: Any) -> Any:
-            _read_images(indices, out, pointers, np.asarray(storage_state[0]))
+            if self.file is None:
+                _read_images(indices, out, pointers, np.asarray(storage_state[0]))
+                return out
+            for image, start in zip(out, pointers[indices].tolist(), strict=True):
+                self.file.read(start, image.reshape(-1))
             return out
 
         return decode
@@ -119,11 +93,12 @@ class CroppedImages(Operation):
         return crop
 
 
-class StandardizedImages(Operation):
-    """Per-image standardization (paper, appendix A): (x − mean) / max(std, 1/√size), integers -> float32."""
+class NormalizedImages(Operation):
+    """The pixels in the scale that the network sees, see `normalize`: integers -> float32."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.normalization = "per_image"
         self.unit = 1  # integers that make a grey level
 
     def declare_state_and_memory(self, previous_state: State) -> tuple[State, AllocationQuery]:
@@ -131,8 +106,8 @@ class StandardizedImages(Operation):
         return replace(previous_state, dtype=dtype), AllocationQuery(previous_state.shape, dtype)
 
     def generate_code(self) -> Callable[..., Any]:
-        def standardize(images: Any, out: Any) -> Any:
-            _standardize(images, out, self.unit)
+        def normalized(images: Any, out: Any) -> Any:
+            normalize(self.normalization, images, out, self.unit)
             return out
 
-        return standardize
+        return normalized

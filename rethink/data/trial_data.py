@@ -28,30 +28,34 @@ class TrialData:
 
 
 class StreamPool:
-    """The streams of one process, one per beton however many trials use it: FFCV leaks with every loader built."""
+    """The streams of one process, one per beton however many trials use it: FFCV leaks with every loader built.
 
-    def __init__(self, read_ahead: bool) -> None:
-        self._read_ahead = read_ahead
+    All are built with these arguments, see BetonStream: they decide how fast data come, and no byte of them.
+    """
+
+    def __init__(self, read_ahead: bool, readers: int = 1, os_cache: bool = True) -> None:
+        self._read_ahead, self._readers, self._os_cache = read_ahead, readers, os_cache
         self._streams: dict[Beton, BetonStream] = {}
 
     def open(self, spec: TrialSpec, prepared: PreparedData) -> TrialData:
-        """The data of a trial. Raises SpecError if the crop or the subset does not fit the data set."""
+        """The data of a trial. Raises what `check_fits` raises."""
         check_fits(spec, prepared)
         train, test = self._stream(prepared.train), self._stream(prepared.test)
         labels = corrupt_labels(train.true_labels, prepared.classes, spec.label_corruption, spec.corruption_seed)
-        train.configure(spec.image_size, labels.given, corrupted_pixels(spec, prepared, "train"))
-        test.configure(spec.image_size, test.true_labels, corrupted_pixels(spec, prepared, "test"))
+        for stream, given, split in ((train, labels.given, "train"), (test, test.true_labels, "test")):
+            pixels = None if stream.beton.jpeg else corrupted_pixels(spec, prepared, split)
+            stream.configure(spec.image_size, given, pixels, spec.normalization)
         subset = balanced_subset(labels.true, spec.train_samples, spec.subset_seed)
         return TrialData(train, test, subset, labels, (3, spec.image_size, spec.image_size), prepared.classes)
 
     def _stream(self, beton: Beton) -> BetonStream:
         if beton not in self._streams:
-            self._streams[beton] = BetonStream(beton, self._read_ahead)
+            self._streams[beton] = BetonStream(beton, self._read_ahead, self._readers, self._os_cache)
         return self._streams[beton]
 
 
 def corrupted_pixels(spec: TrialSpec, prepared: PreparedData, split: str) -> PixelCorruption:
-    """What a trial's pixel corruption does to the "train" or "test" images of its data set."""
+    """What a trial's pixel corruption does to the "train" or "test" images of its data set, which is not JPEG."""
     train = prepared.train
     size = (train.height, train.width)
     return pixel_corruption(spec.pixel_corruption, spec.corruption_seed, split, size, train.mean, train.std)
@@ -65,16 +69,52 @@ def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> 
 
 
 def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:
-    """Raise SpecError, naming both numbers, if the data set is too small for the spec, or leaves a crop no choice."""
-    stored = min(prepared.train.height, prepared.train.width)
+    """Raise SpecError, naming both numbers, if a spec asks for what its data set does not have, or cannot give."""
+    _check_samples(spec, prepared.train.samples)
+    if prepared.train.jpeg:
+        _check_jpeg(spec)
+    else:
+        _check_raw(spec, min(prepared.train.height, prepared.train.width))
+
+
+def _check_samples(spec: TrialSpec, samples: int) -> None:
+    if spec.train_samples is not None and spec.train_samples > samples:
+        raise SpecError(f"train_samples = {spec.train_samples} is not allowed: {spec.dataset} has {samples}")
+    trained_on = samples if spec.train_samples is None else spec.train_samples
+    if spec.train_eval_samples > trained_on:
+        raise SpecError(
+            f"train_eval_samples = {spec.train_eval_samples} is not allowed: the trial trains on {trained_on} images"
+        )
+
+
+def _check_jpeg(spec: TrialSpec) -> None:
+    if spec.max_side is not None and spec.image_size > spec.max_side:
+        raise SpecError(
+            f"image_size = {spec.image_size} is not allowed: {spec.dataset} is stored with sides of at most "
+            f"{spec.max_side} pixels (max_side)"
+        )
+    if spec.pixel_corruption != "none":
+        raise SpecError(
+            f"pixel_corruption = {spec.pixel_corruption!r} is not allowed: {spec.dataset} is kept as JPEG images of "
+            "many sizes; choose none, or a data set that is not kept as JPEG"
+        )
+    if spec.random_crop:
+        raise SpecError(
+            f"random_crop = True is not allowed: {spec.dataset} is kept as JPEG images of many sizes; choose "
+            "random_resized_crop, or neither for the centre crop"
+        )
+
+
+def _check_raw(spec: TrialSpec, stored: int) -> None:
     if spec.image_size > stored:
         raise SpecError(f"image_size = {spec.image_size} is not allowed: {spec.dataset} has images of {stored} pixels")
-    if spec.train_samples is not None and spec.train_samples > prepared.train.samples:
-        raise SpecError(
-            f"train_samples = {spec.train_samples} is not allowed: {spec.dataset} has {prepared.train.samples}"
-        )
     if spec.crop_padding is not None and stored + 2 * spec.crop_padding == spec.image_size:
         raise SpecError(
             f"crop_padding = {spec.crop_padding} is not allowed: images of {stored} pixels are the crop itself, so it "
             "would never move; pad by 1 or more, or choose a smaller image_size"
+        )
+    if spec.random_resized_crop:
+        raise SpecError(
+            f"random_resized_crop = True is not allowed: {spec.dataset} is not kept as JPEG; choose random_crop with "
+            "crop_padding, or neither for the centre crop"
         )

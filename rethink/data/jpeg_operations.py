@@ -1,0 +1,107 @@
+"""The FFCV operation that turns stored JPEG images of any size into what the network sees, in several threads."""
+
+import mmap
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rethink.data.augmentation import Augmentation, centre_boxes
+from rethink.data.normalization import normalize
+from rethink.data.uncached import UncachedFile
+from rethink.ffcv_runtime import (
+    AllocationQuery,
+    PipelineError,
+    SimpleRGBImageDecoder,
+    State,
+    decode_jpeg,
+    kernel,
+    resize_crop,
+)
+
+
+@kernel
+def _mirror(image):  # type: ignore[no-untyped-def]
+    """Mirror (H, W, 3) left to right, in place."""
+    last = image.shape[1] - 1
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1] // 2):
+            for c in range(3):
+                image[y, x, c], image[y, last - x, c] = image[y, last - x, c], image[y, x, c]
+
+
+class JpegViews(SimpleRGBImageDecoder):
+    """Image decoder: the centre of each image, or the part that `augmentation` draws, scaled to `side` pixels a side
+    and normalized: (n, side, side, 3) float32.
+
+    All is done image by image, while it is in a processor's cache, by `readers` threads that live until `close`: each
+    thread that ever decoded costs FFCV some memory. Images come from FFCV's memory map, or from `file`. All attributes
+    may be changed between two passes of a loader. Raises PipelineError for an image that does not decode as a whole.
+    """
+
+    def __init__(self, path: Path, readers: int, file: UncachedFile | None) -> None:
+        super().__init__()
+        self.side, self.normalization = 1, "per_image"
+        self.augmentation: Augmentation | None = None
+        self._path, self._readers, self._file = path, readers, file
+        self._threads = ThreadPoolExecutor(readers, "jpeg")
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False)
+
+    def declare_state_and_memory(self, previous_state: State) -> tuple[State, AllocationQuery]:
+        shape, dtype = (self.side, self.side, 3), np.dtype("f4")
+        return replace(previous_state, jit_mode=True, shape=shape, dtype=dtype), AllocationQuery(shape, dtype)
+
+    def generate_code(self) -> Callable[..., Any]:
+        starts, heights, widths = (self.metadata[name].astype(np.int64) for name in ("data_ptr", "height", "width"))
+        largest = int((heights * widths).max()) * 3
+
+        def decode(indices: Any, out: Any, metadata: Any, storage_state: Any) -> Any:
+            mapped, pointers, lengths = storage_state
+            rows, columns, begin = heights[indices], widths[indices], starts[indices]
+            size = lengths[np.searchsorted(pointers, begin)].astype(np.int64)
+            if self.augmentation is None:
+                boxes = centre_boxes(rows, columns)
+            else:
+                boxes = self.augmentation.boxes(indices, rows, columns)
+            images = np.column_stack([indices, begin, size, rows, columns, boxes]).tolist()
+            if self._file is None:
+                _announce(mapped, images)
+            shared = iter(enumerate(images))  # every reader takes the next image when it has done one
+            work = [self._threads.submit(self._read, shared, largest, mapped, out) for _ in range(self._readers)]
+            wait(work)
+            for done in work:
+                done.result()
+            return out
+
+        return decode
+
+    def _read(self, images: Iterator[tuple[int, list[int]]], largest: int, mapped: Any, out: Any) -> None:
+        decoded, view = np.empty(largest, np.uint8), np.empty((1, self.side, self.side, 3), np.uint8)
+        decoded_at, view_at, mapped_at = (array.ctypes.data for array in (decoded, view, mapped))
+        for place, (index, begin, size, rows, columns, top, left, height, width, mirrored) in images:
+            if self._file is None:
+                source = mapped_at + begin
+            else:
+                content = np.empty(size, np.uint8)
+                self._file.read(begin, content)
+                source = content.ctypes.data
+            if decode_jpeg(source, size, rows, columns, decoded_at, rows, columns, 0, 0, 1, 1, False, False):
+                raise PipelineError(f"the image of sample {index} in {self._path} is no whole JPEG")
+            box = (top, top + height, left, left + width)
+            resize_crop(0, decoded_at, rows, columns, *box, view_at, self.side, self.side)
+            if mirrored:
+                _mirror(view[0])
+            normalize(self.normalization, view, out[place : place + 1], 1)
+
+
+def _announce(mapped: Any, images: list[list[int]]) -> None:
+    """Have the system read a batch's images, and no others, while the first are decoded."""
+    for _, begin, size, *_ in images:
+        first = begin - begin % mmap.PAGESIZE
+        mapped.base.madvise(mmap.MADV_WILLNEED, first, begin + size - first)

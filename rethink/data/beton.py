@@ -3,6 +3,9 @@
     <cache>/<source>-<fingerprint>/train.beton  test.beton   the samples, as FFCV writes them
                                    train.json   test.json    what is in the beton, and its checksum; written last
                                    lock                      held by the one process that writes
+                                   *.stamp                   the checksum of a large beton as it is, see STAMPED
+
+The folder of a JPEG data set is <source>-<max_side>-q<quality>-<fingerprint>.
 
 FFCV itself has no checksum: it serves altered pixels as they are, and crashes or hangs on other damage.
 """
@@ -24,12 +27,18 @@ import platformdirs
 
 from rethink.data import sources
 from rethink.data.beton_writer import ALLOCATION_BYTES, write_samples
-from rethink.data.sources import DataError, ImageData, Split
+from rethink.data.checksum_stamps import stamped_checksum, write_stamp
+from rethink.data.jpeg_writer import JpegSamples
+from rethink.data.sources import DataError, FileSplit, ImageData, ImageSource, JpegForm, Split
 from rethink.data.sources.checked_split import CheckedSplit
+from rethink.data.writing import Writing
+from rethink.spec import SpecError
 
 FORMAT = {"format": "rethink-beton", "version": 1}
 FFCV_VERSION = 2
 HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
+STAMPED = 2**30  # bytes: larger files are hashed once per machine, others once per process
+USUAL_WRITING = Writing()
 REBUILD = "prepare the data set again, or delete its folder"
 
 
@@ -58,7 +67,7 @@ class Beton:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A data set ready to be read. Raises DataError if train and test images differ in size."""
+    """A data set ready to be read. Raises DataError if uncompressed train and test images differ in size."""
 
     source: str
     train: Beton
@@ -66,7 +75,7 @@ class PreparedData:
 
     def __post_init__(self) -> None:
         train, test = ((beton.height, beton.width) for beton in (self.train, self.test))
-        if train != test:
+        if train != test and not self.train.jpeg:
             raise DataError(f"{self.source}: train images are {train}, test images {test} (height, width); make one")
 
     @property
@@ -85,29 +94,50 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class _Cache:
-    """The folder of one source at one state of its data."""
+    """The folder of one source at one state of its data, in one form."""
 
     folder: Path
     source: str
     fingerprint: str
+    form: JpegForm | None
 
     def beton(self, split: str) -> Path:
         return self.folder / f"{split}.beton"
 
     def identity(self, split: str) -> dict[str, Any]:
-        return {**FORMAT, "source": self.source, "fingerprint": self.fingerprint, "split": split}
+        form = {} if self.form is None else {"form": dataclasses.asdict(self.form)}
+        return {**FORMAT, "source": self.source, "fingerprint": self.fingerprint, "split": split, **form}
 
 
-def prepare(source_name: str, data_dir: Path | None = None, cache_dir: Path | None = None) -> PreparedData:
+def prepare(
+    source_name: str,
+    data_dir: Path | None = None,
+    cache_dir: Path | None = None,
+    form: JpegForm | None = None,
+    writing: Writing = USUAL_WRITING,
+) -> PreparedData:
     """The betons of a source, verified; written first if they are missing or damaged. Any process may call it.
 
-    `cache_dir` is by default the user's cache folder. Raises SpecError for an unknown source, and DataError for data
-    that cannot be had, that do not fit, or that cannot be written.
+    `cache_dir` is by default the user's cache folder, `form` by default the usual one of a data set that is kept as
+    JPEG. Raises SpecError for an unknown source and for a form where images are kept uncompressed, and DataError for
+    data that cannot be had, that do not fit, or that cannot be written, and for betons that lack broken images unless
+    `writing` allows it.
     """
-    source = sources.get(source_name)
-    fingerprint = source.fingerprint(data_dir)
+    prepared = _prepare(sources.get(source_name), data_dir, cache_dir, form, writing)
+    skipped = len(prepared.train.skipped) + len(prepared.test.skipped)
+    if skipped and not writing.skip_broken:
+        raise DataError(
+            f"{source_name} was prepared without {skipped} broken images, listed in {prepared.train.path.parent}; say "
+            "--skip-broken to use it so, or replace them"
+        )
+    return prepared
+
+
+def _prepare(
+    source: ImageSource, data_dir: Path | None, cache_dir: Path | None, form: JpegForm | None, writing: Writing
+) -> PreparedData:
     root = Path(platformdirs.user_cache_dir("rethink")) if cache_dir is None else cache_dir
-    cache = _Cache(root / f"{source_name}-{_blake2b(fingerprint.encode())[:12]}", source_name, fingerprint)
+    cache = _cache(source, root, source.fingerprint(data_dir), form)
     prepared = _load(cache)
     if prepared is not None:
         return prepared
@@ -116,18 +146,28 @@ def prepare(source_name: str, data_dir: Path | None = None, cache_dir: Path | No
         with filelock.FileLock(cache.folder / "lock"):
             prepared = _load(cache)  # another process may have written it meanwhile
             if prepared is None:
-                prepared = _write(source.open(data_dir), cache)
+                prepared = _write(source.open(data_dir), cache, writing, data_dir)
             return prepared
     except OSError as error:
         raise DataError(
-            f"cannot prepare {source_name} in {cache.folder} ({error}); mend that or choose another cache folder"
+            f"cannot prepare {source.name} in {cache.folder} ({error}); mend that or choose another cache folder"
         ) from error
+
+
+def _cache(source: ImageSource, root: Path, fingerprint: str, form: JpegForm | None) -> _Cache:
+    if form is not None and source.jpeg is None:
+        raise SpecError(f"{source.name} is kept as uncompressed images; it has no max_side and no jpeg_quality")
+    form = form or source.jpeg
+    stored = "" if form is None else f"{form.max_side or 'full'}-q{form.quality}-"
+    folder = root / f"{source.name}-{stored}{_blake2b(fingerprint.encode())[:12]}"
+    return _Cache(folder, source.name, fingerprint, form)
 
 
 def verify(beton: Beton) -> None:
     """Check size, checksum and number of samples of the file. Raises DataError with one line.
 
-    The checksum of an unchanged file (path, size, modification time, inode) is computed once per process.
+    The checksum of an unchanged file (path, size, modification time, inode) is computed once per process, and that of
+    a large one once per machine.
     """
     try:
         stat = beton.path.stat()
@@ -145,8 +185,8 @@ def verify(beton: Beton) -> None:
 
 
 @functools.cache
-def _file_checksum(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
-    return _hash_file(path)
+def _file_checksum(path: Path, size: int, _mtime_ns: int, _inode: int) -> str:
+    return stamped_checksum(path, _hash_file) if size > STAMPED else _hash_file(path)
 
 
 def _hash_file(path: Path) -> str:
@@ -204,27 +244,55 @@ def _blake2b(content: bytes) -> str:
     return hashlib.blake2b(content).hexdigest()
 
 
-def _write(data: ImageData, cache: _Cache) -> PreparedData:
+def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | None) -> PreparedData:
     """Write both splits under temporary names, then put them in place, the sidecars last. Needs the lock."""
     for leftover in cache.folder.glob("partial-*"):  # of a writer that was killed
         shutil.rmtree(leftover)
     betons = {}
     with tempfile.TemporaryDirectory(dir=cache.folder, prefix="partial-") as partial:
         for name, split in (("train", data.train), ("test", data.test)):
-            path = Path(partial, f"{name}.beton")
-            beton = _write_split(path, split, data.class_names, f"{cache.source} {name}")
+            path, what = Path(partial, f"{name}.beton"), f"{cache.source} {name}"
+            if isinstance(split, FileSplit):
+                beton = _write_files(path, split, data.class_names, what, cache.form, writing, data_dir)
+            else:
+                beton = _write_split(path, split, data.class_names, what, cache.form)
             betons[name] = dataclasses.replace(beton, path=cache.beton(name))
             _write_sidecar(path.with_suffix(".json"), cache.identity(name), betons[name])
         prepared = PreparedData(cache.source, **betons)
         for suffix in (".beton", ".json"):
             for name in betons:
                 os.replace(Path(partial, name + suffix), cache.folder / (name + suffix))
+    for beton in betons.values():
+        if beton.file_size > STAMPED:
+            write_stamp(beton.path, beton.checksum)
     return prepared
 
 
-def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: str) -> Beton:
+def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: str, form: JpegForm | None) -> Beton:
+    if form is not None:
+        raise DataError(f"{what} is said to be kept as JPEG, but its source delivers no FileSplit")
     samples = CheckedSplit(split, len(class_names), what)
     write_samples(path, samples)
+    return _beton(path, samples, class_names)
+
+
+def _write_files(
+    path: Path,
+    split: FileSplit,
+    class_names: tuple[str, ...],
+    what: str,
+    form: JpegForm | None,
+    writing: Writing,
+    data_dir: Path | None,
+) -> Beton:
+    if form is None:
+        raise DataError(f"{what} is image files of any size, but its source names no form to keep them in")
+    samples = JpegSamples(split, class_names, form, writing, what, data_dir)
+    samples.write(path)
+    return dataclasses.replace(_beton(path, samples, class_names), jpeg=True, skipped=samples.skipped)
+
+
+def _beton(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[str, ...]) -> Beton:
     _sync(path)
     height, width, channels = samples.shape
     return Beton(

@@ -1,0 +1,127 @@
+"""StoredJpeg: an image file as a beton keeps it: checked, and where it must be, scaled and encoded anew."""
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from rethink.data.sources import DataError, JpegForm
+from rethink.data.sources.image_data import MAX_SIDE, MIN_SIDE, Image
+from rethink.data.sources.image_folder import EIGHT_BIT_MODES
+
+LEVELS = np.arange(256)  # of uint8 pixels
+
+
+class BrokenImageError(ValueError):
+    """An image file that cannot be used; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class StoredJpeg:
+    """The bytes of a JPEG image that FFCV's decoder reads without complaint, and what that decoder makes of them."""
+
+    content: bytes
+    height: int  # pixels
+    width: int
+    sums: npt.NDArray[np.int64]  # (3,) of the pixels' values, per channel
+    squares: npt.NDArray[np.int64]  # (3,) of the squared values
+    sha256: bytes  # of `content`
+
+
+def stored_jpeg(path: Path, form: JpegForm, max_bytes: int) -> StoredJpeg:
+    """What is kept of an image file. EXIF orientation is ignored, as torchvision does.
+
+    Raises BrokenImageError for an image that cannot be used, and DataError for a file that cannot be read and for an
+    image that takes more than `max_bytes` even when encoded anew.
+    """
+    content = _content(path)
+    try:
+        image = _decoded(content)
+        if not (_is_plain_jpeg(image) and _within(image, form.max_side) and len(content) <= max_bytes):
+            return _encoded(path, image, form, max_bytes)
+        _check_size(image)
+        pixels = ffcv_pixels(content, image.height, image.width)
+        return _encoded(path, image, form, max_bytes) if pixels is None else _stored(content, pixels)
+    except MemoryError as error:
+        raise DataError(f"no memory to decode {path}; use fewer processes") from error
+
+
+def ffcv_pixels(content: bytes, height: int, width: int) -> Image | None:
+    """(height, width, 3) as FFCV's loader decodes JPEG; None if its decoder complains, which the loader ignores."""
+    from rethink.ffcv_runtime import decode_jpeg
+
+    source, pixels = np.frombuffer(content, np.uint8), np.empty((height, width, 3), np.uint8)
+    whole = (height, width, 0, 0, 1, 1, False, False)  # uncropped, full scale, not mirrored
+    failed = decode_jpeg(source.ctypes.data, source.size, height, width, pixels.ctypes.data, *whole)
+    return None if failed else pixels
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:  # not broken: a disk or a network may fail for any file
+        raise DataError(f"cannot read {path} ({error.strerror}); make it readable") from error
+
+
+def _decoded(content: bytes) -> PIL.Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF data, of many pixels: none concerns the pixels themselves
+            image = PIL.Image.open(io.BytesIO(content))
+            image.load()
+    except MemoryError:
+        raise
+    except PIL.UnidentifiedImageError as error:
+        raise BrokenImageError("no image in a format that is known") from error
+    except Exception as error:  # what a damaged file raises in PIL depends on its format
+        raise BrokenImageError(" ".join(str(error).split()) or type(error).__name__) from error
+    if image.mode not in EIGHT_BIT_MODES:
+        raise BrokenImageError(f"PIL mode {image.mode} instead of 8 bits per channel")
+    return image
+
+
+def _is_plain_jpeg(image: PIL.Image.Image) -> bool:
+    return image.format == "JPEG" and image.mode in ("L", "RGB")
+
+
+def _within(image: PIL.Image.Image, max_side: int | None) -> bool:
+    return max_side is None or max(image.size) <= max_side
+
+
+def _encoded(path: Path, image: PIL.Image.Image, form: JpegForm, max_bytes: int) -> StoredJpeg:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of palettes with transparency, which is dropped
+        image = image.convert("RGB")
+    image.info = {}  # PIL would write the old comment again
+    if form.max_side is not None and not _within(image, form.max_side):
+        factor = form.max_side / max(image.size)
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        image = image.resize((width, height), PIL.Image.Resampling.LANCZOS)
+    _check_size(image)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=form.quality)
+    content = buffer.getvalue()
+    if len(content) > max_bytes:
+        raise DataError(f"{path} takes {len(content)} bytes as JPEG, but a page holds {max_bytes}; set a max_side")
+    pixels = ffcv_pixels(content, image.height, image.width)
+    if pixels is None:
+        raise BrokenImageError("FFCV's decoder cannot read it even when encoded anew")
+    return _stored(content, pixels)
+
+
+def _check_size(image: PIL.Image.Image) -> None:
+    if not MIN_SIDE <= min(image.size) <= max(image.size) <= MAX_SIDE:
+        size = f"{image.width} x {image.height}"
+        raise BrokenImageError(f"{size} pixels as stored; a side must be from {MIN_SIDE} to {MAX_SIDE}")
+
+
+def _stored(content: bytes, pixels: Image) -> StoredJpeg:
+    histograms = np.array(PIL.Image.fromarray(pixels).histogram(), np.int64).reshape(3, len(LEVELS))
+    height, width, _ = pixels.shape
+    sha256 = hashlib.sha256(content).digest()
+    return StoredJpeg(content, height, width, histograms @ LEVELS, histograms @ LEVELS**2, sha256)

@@ -1,0 +1,135 @@
+"""Image files read, checked and encoded by several processes, delivered in order."""
+
+import multiprocessing
+import multiprocessing.connection
+import signal
+from collections.abc import Generator, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from rethink.data.jpeg_files import BrokenImageError, StoredJpeg, stored_jpeg
+from rethink.data.sources import DataError, JpegForm
+
+CHUNK = 16  # images asked of a process at once
+LOOK_AHEAD = 3  # chunks a process: this bounds the images held in memory
+DEATH_SECONDS = 10.0  # that a process whose pipe has ended may still take
+
+Chunk = Sequence[Path]
+Read = StoredJpeg | BrokenImageError
+
+_context = multiprocessing.get_context("spawn")  # a fork of a process with threads, such as a Ray actor, may hang
+
+
+def read_jpegs(paths: Sequence[Path], form: JpegForm, max_bytes: int, processes: int) -> Generator[Read, None, None]:
+    """What `stored_jpeg` makes of each file, in order; close the iterator to end the processes.
+
+    Raises DataError when `stored_jpeg` does, at that file's place in the order, and when a process dies.
+    """
+    if processes == 1:
+        yield from (_read(path, form, max_bytes) for path in paths)
+        return
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    readers: list[_Reader] = []
+    try:
+        readers += (_Reader(form, max_bytes) for _ in range(min(processes, len(chunks))))
+        yield from _in_order(chunks, readers)
+    finally:
+        for reader in readers:
+            reader.end()
+
+
+def _in_order(chunks: Sequence[Chunk], readers: Sequence["_Reader"]) -> Generator[Read, None, None]:
+    idle, busy = list(readers), dict[_Reader, int]()  # the number of the chunk that it was asked for
+    answers: dict[int, list[Read] | DataError] = {}
+    asked = delivered = 0
+    while delivered < len(chunks):
+        while idle and asked < min(len(chunks), delivered + LOOK_AHEAD * len(readers)):
+            reader = idle.pop()
+            reader.ask(chunks[asked])
+            busy[reader] = asked
+            asked += 1
+        if delivered in answers:
+            answer = answers.pop(delivered)
+            if isinstance(answer, DataError):
+                raise answer
+            yield from answer
+            delivered += 1
+            continue
+        ready = multiprocessing.connection.wait([reader.connection for reader in busy])
+        for reader in [reader for reader in busy if reader.connection in ready]:
+            answers[busy.pop(reader)] = reader.answer()
+            idle.append(reader)
+
+
+class _Reader:
+    """A process that answers for one chunk of files after another.
+
+    It has a pipe of its own: the death of a process ends its pipe, even in the middle of an answer, where a queue
+    shared by many, such as that of concurrent.futures, would wait for the rest for ever.
+    """
+
+    def __init__(self, form: JpegForm, max_bytes: int) -> None:
+        self.connection, its_end = _context.Pipe()
+        self._process = _context.Process(target=_serve, args=(its_end, form, max_bytes), daemon=True)
+        # Ctrl-C reaches all processes of a terminal; the writer alone should answer it, and end its readers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()  # which inherits what is blocked
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        its_end.close()
+
+    def ask(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        try:
+            self.connection.send(chunk)
+        except OSError as error:
+            raise self._death() from error
+
+    def answer(self) -> list[Read] | DataError:
+        try:
+            answer: list[Read] | DataError = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+        return answer
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def _death(self) -> DataError:
+        self._process.join(DEATH_SECONDS)
+        code = self._process.exitcode or 0
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return DataError(
+            f"the process that read {self._chunk[0]} and the {len(self._chunk) - 1} files after it died ({how}); "
+            "if memory was short, use fewer processes"
+        )
+
+
+def _serve(connection: Connection, form: JpegForm, max_bytes: int) -> None:
+    while True:
+        try:
+            chunk: Chunk = connection.recv()
+        except (EOFError, OSError):  # the writer is gone
+            return
+        answer = _answer(chunk, form, max_bytes)
+        try:
+            connection.send(answer)
+        except OSError:
+            return
+
+
+def _answer(chunk: Chunk, form: JpegForm, max_bytes: int) -> list[Read] | DataError:
+    try:
+        return [_read(path, form, max_bytes) for path in chunk]
+    except DataError as error:
+        return error
+
+
+def _read(path: Path, form: JpegForm, max_bytes: int) -> Read:
+    try:
+        return stored_jpeg(path, form, max_bytes)
+    except BrokenImageError as error:
+        return error

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.cells import BASE
 
 MISSING = "—"
+_DIGITS = 12  # of a SHA-256
 
 
 def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[str]) -> str:
@@ -24,6 +25,8 @@ def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[
 def told(values: Mapping[str, Any]) -> list[str]:
     """Spec values in words, such as "learning rate 0.1"; a null says nothing, a data set its name alone."""
     known = {name: _text(value) for name, value in values.items() if _known(value)}
+    if "start_from" in known:
+        known["start_from"] = known["start_from"][:_DIGITS]
     return [text if name == "dataset" else f"{name.replace('_', ' ')} {text}" for name, text in known.items()]
 
 
@@ -34,13 +37,14 @@ def network_texts(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
 
 
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
-    """Data set, training images, seeds, epochs and dates of these trials, in one line; `created` by run."""
+    """Data set, training images, seeds, epochs, steps if limited, and dates of these trials; `created` by run."""
     datasets = " and ".join(sorted(trials["dataset"].unique()))
     sizes = " and ".join(_size(number) for number in trials["train_samples"].sort_values().unique())
     days = sorted({created[run][:10] for run in trials["run"].unique()})
     when = f"run {days[0]}" if len(days) == 1 else f"runs {days[0]} to {days[-1]}"
     seeds = len(trials["seed"].unique())
-    trained = f"up to {trials['epochs'].max():,} epochs"
+    steps = f" ({trials['steps'].max():,} steps)" if trials["max_steps"].notna().any() else ""
+    trained = f"up to {trials['epochs'].max():,} epochs{steps}"
     return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {trained}, {when}"
 
 
@@ -49,7 +53,8 @@ def _trial_text(trial: Mapping[Any, Any]) -> str:
     if trial["fitted"]:
         told = f"fitted after {trial['epochs_to_fit']} epochs"
     else:
-        told = f"not fitted after {trial['epochs']} epochs ({str(trial['stop_reason']).replace('_', ' ')})"
+        steps = f" and {trial['steps']:,} steps in all" if _known(trial["max_steps"]) else ""
+        told = f"not fitted after {trial['epochs']} epochs{steps} ({str(trial['stop_reason']).replace('_', ' ')})"
     error = f", test error {trial['test_error']:.3f}" if _known(trial["test_error"]) else ""
     return f"{name}: {told}{error} [{trial['spec_id']}]"
 

@@ -11,7 +11,7 @@ from rethink.spec import TrialSpec
 
 STATUSES = {
     "fitted": "zero training errors reached",
-    "censored": "ended without it: max_epochs, diverged or scheduler",
+    "censored": "ended without it: max_epochs, max_steps, diverged or scheduler",
     "failed": "ended without it by an error",
     "unfinished": "running, interrupted or waiting to be restored, not fitted so far",
     "not started": "no attempt has begun",
@@ -62,24 +62,43 @@ _OUTCOME = (
     Column("fitted", "boolean", "", "whether `epochs_to_fit` is known"),
     Column("epochs_to_fit", "Int64", "epochs", "first epoch after which there was no training error; null: none yet"),
     Column("epochs", "Int64", "epochs", "last epoch done, 0 before the first; if not fitted, the censoring time"),
+    Column("steps", "Int64", "steps", "optimizer steps up to the last row, 0 before the first"),
+    Column(
+        "horizon",
+        "Int64",
+        "epochs",
+        "epochs that the trial has at most: `max_epochs`, or the whole ones within `max_steps`, if fewer; null while "
+        "their length is not known",
+    ),
     Column("images_to_fit", "Int64", "images", "training images seen at `epochs_to_fit`"),
-    Column("train_loss", "Float64", "nats", "running, of the last epoch; null if not finite"),
-    Column("train_accuracy", "Float64", "fraction", "running, of the last epoch"),
-    Column("exact_train_accuracy", "Float64", "fraction", "at the last epoch; null if not measured there"),
-    Column("test_loss", "Float64", "nats", "at the last epoch; null if not measured there"),
-    Column("test_accuracy", "Float64", "fraction", "at the last epoch; null if not measured there"),
+    Column("train_loss", "Float64", "nats", "running, of the last row; null if not finite"),
+    Column("train_accuracy", "Float64", "fraction", "running, of the last row"),
+    Column("train_eval_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
+    Column("train_eval_top5_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
+    Column("exact_train_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
+    Column("exact_train_top5_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
+    Column("test_loss", "Float64", "nats", "at the last row; null if not measured there"),
+    Column("test_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
+    Column("test_top5_accuracy", "Float64", "fraction", "at the last row; null if not measured there"),
     Column("test_error", "Float64", "fraction", "1 - `test_accuracy`"),
     Column("generalization_gap", "Float64", "fraction", "`exact_train_accuracy` - `test_accuracy`; null if either is"),
+    Column(
+        "best_test_accuracy",
+        "Float64",
+        "fraction",
+        "greatest over the rows: early stopping's potential, chosen on the test set: never a result",
+    ),
+    Column("best_test_top5_accuracy", "Float64", "fraction", "the same of top-5, at a row of its own"),
     Column(
         "seconds",
         "Float64",
         "s",
         "train, check and test seconds summed over the rows that count (repeated work is left out); "
-        "null if the row of an epoch is lost",
+        "null if a row is lost",
     ),
     Column("attempts", "Int64", "", "attempts begun"),
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the trial's row files"),
-    Column("rows_from_ray", "Int64", "epochs", "epochs whose own row is lost and which Ray's log of the run still has"),
+    Column("rows_from_ray", "Int64", "rows", "rows whose own line is lost and which Ray's log of the run still has"),
 )
 _PROVENANCE = (
     Column("host", "category", "", "machine of the last attempt"),
@@ -103,7 +122,7 @@ def of_trials(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 EPOCHS = of_trials(JOINED) + RECORD
-MEASURED = (_IDENTITY[1], *RECORD)  # what an epoch itself says
+MEASURED = (_IDENTITY[1], *RECORD)  # what a row itself says
 
 STATISTICS = (
     Column("n", "Int64", "trials", "trials of the cell, whatever became of them"),
@@ -143,7 +162,7 @@ STATISTICS = (
         "Float64",
         "epochs",
         "Kaplan-Meier mean of min(epochs to fit, `horizon`) over all n; null if the last trial seen, unfitted, was "
-        "not seen to the horizon, or if `given_up`",
+        "not seen to the horizon, if `given_up`, or without a whole epoch up to the horizon",
     ),
     Column(
         "restricted_mean_low",
@@ -153,12 +172,12 @@ STATISTICS = (
         "without an epoch does not count); null for n < 2, and if no trial fitted; a point if all times are equal",
     ),
     Column("restricted_mean_high", "Float64", "epochs", "upper end"),
-    Column("horizon", "Int64", "epochs", "`max_epochs` of the cell"),
+    Column("horizon", "Int64", "epochs", "that of its trials, which share all that decides it; null if null of all"),
     Column(
         "test_error_n",
         "Int64",
         "trials",
-        "trials that the test error statistics are over: ended, not by an error, and measured at the last epoch",
+        "trials that the test error statistics are over: ended, not by an error, and measured at the last row",
     ),
     Column("test_error_mean", "Float64", "fraction", "their mean"),
     Column("test_error_std", "Float64", "fraction", "their sample standard deviation (n - 1); null for n < 2"),
@@ -195,7 +214,12 @@ SLOWDOWNS = (
     Column("slowdown_high", "Float64", "", "upper end"),
 )
 EFFECTS = (
-    Column("regularizer", "category", "", "spec field that is off in one trial of a pair and on in the other"),
+    Column(
+        "regularizer",
+        "category",
+        "",
+        "spec field that is off in one trial of a pair and on in the other; augmentation: random_resized_crop and flip",
+    ),
     Column("strength", "Float64", "", "its value where on; null for a switch; random_crop: `crop_padding`"),
     Column("pairs", "Int64", "pairs", "pairs of trials that are equal in all else, seeds too"),
     Column("unpaired", "Int64", "trials", "trials with the regularizer, otherwise of this cell, that have no partner"),
@@ -248,9 +272,12 @@ _SECTIONS = (
     ("trials: where it comes from", "", _PROVENANCE),
     (
         "epochs",
-        "`load(...).epochs`: one row per trial and epoch, however often a trial was restored: of each epoch, that of "
-        "the last attempt that reached it, up to the row that ended the trial. Other spec columns: merge with `trials` "
-        "on `run` and `spec_id`. `learning_rate` is here the schedule's, in `trials` the initial one.",
+        "`load(...).epochs`: one row per trial and epoch, and per evaluation inside an epoch (`evaluate_steps`; there "
+        "`epoch`, from 0, counts those finished, and `fitted` is null), however often a trial was restored: of each "
+        "step, that of the last attempt that reached it, up to the row that ended the trial. Rows of before `row`, "
+        "the `top5` and the `train_eval` columns existed have `epoch` as `row` and null in the others. Other spec "
+        "columns: merge with `trials` on `run` and `spec_id`. `learning_rate` is here the schedule's, in `trials` the "
+        "initial one.",
         EPOCHS,
     ),
     (

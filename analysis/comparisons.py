@@ -1,4 +1,4 @@
-"""The seed's figures of curves: inputs, BatchNorm, explicit regularizers; each when the trials contain it."""
+"""The seed's figures of curves: inputs, BatchNorm, explicit regularizers, also on ImageNet; each where it is due."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.cells import cell_columns
-from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
+from analysis.conditions import (
+    CONDITIONS,
+    REGULARIZERS,
+    SCHEDULE,
+    condition,
+    imagenet_variants,
+    on_imagenet,
+    regularizers,
+)
 from analysis.curves import Axis, Published, Subject, curves_figure
 from analysis.frames import Frames
 from analysis.published import read
@@ -19,6 +27,7 @@ EPOCHS = Axis("epoch", "epochs")
 LOSS = Axis("train_loss", "training loss")
 TRAIN, TEST = Axis("train_accuracy", "train accuracy"), Axis("test_accuracy", "test accuracy")
 
+EXPLICIT = "Effect of Explicit Regularization on\nGeneralization Performance"
 
 Scale = Callable[[pd.DataFrame], str]
 
@@ -39,12 +48,14 @@ def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -
         yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published, across)
     explicit = regularizers_of(frames.trials)
     if explicit is not None:
-        subject = Subject("Effect of Explicit Regularization on\nGeneralization Performance", *explicit)
-        axes, scale = [TRAIN, TEST], scale_of(explicit[0])
-        yield (
-            "explicit_regularization",
-            curves_figure(subject, frames.epochs, THOUSAND_STEPS, axes, scale, None, across),
-        )
+        subject, scale = Subject(EXPLICIT, *explicit), scale_of(explicit[0])
+        figure = curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
+        yield "explicit_regularization", figure
+    imagenet = imagenet_of(frames.trials)
+    if imagenet is not None:
+        subject, scale, published = Subject(EXPLICIT, *imagenet), scale_of(imagenet[0]), _published_variants()
+        figure = curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, published, across)
+        yield "imagenet_regularization", figure
 
 
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
@@ -68,10 +79,20 @@ def batch_norms_of(trials: pd.DataFrame) -> Chosen | None:
 
 
 def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
-    """The trials on true labels and pixels that differ in explicit regularizers, all else equal."""
-    chosen = trials[condition(trials) == CONDITIONS[0]]
+    """The trials on true labels and pixels, not of ImageNet, that differ in explicit regularizers, all else equal."""
+    chosen = trials[(condition(trials) == CONDITIONS[0]) & ~on_imagenet(trials)]
     order = tuple(sorted(regularizers(chosen).unique(), key=lambda text: (text != "none", text)))
     return _compared(chosen, regularizers, order, REGULARIZERS)
+
+
+def imagenet_of(trials: pd.DataFrame) -> Chosen | None:
+    """The ImageNet trials on true labels and pixels, even of one variant; those that the seed ran come first."""
+    chosen = trials[(condition(trials) == CONDITIONS[0]) & on_imagenet(trials)]
+    if chosen.empty:
+        return None
+    lines, first = imagenet_variants(chosen), list(seed_variants())
+    order = (*first, *sorted(set(lines) - set(first)))
+    return chosen, lines, order, (*REGULARIZERS, *SCHEDULE)
 
 
 def _compared(
@@ -114,3 +135,20 @@ def _published_norm() -> Published:
         epochs = own["epoch"].astype(float).tolist()
         points[name] = [(epochs, own[column].tolist()) for column in ("train_accuracy", "test_accuracy")]
     return Published("published (the seed): CIFAR-10, n = 1", "epochs", points)
+
+
+def seed_variants() -> dict[str, list[tuple[float, float, float]]]:
+    """(steps, train accuracy, test accuracy) at the ends of the seed's curves, by the names of imagenet_variants."""
+    table = read("seed_imagenet_explicit_regularization").table
+    names = table["variant"].str.replace("_", " ").str.replace("lr", "LR").str.replace("+", " + ")
+    points = list(zip(table["steps"], table["train_accuracy"], table["test_accuracy"], strict=True))
+    return {name: [point for point, own in zip(points, names, strict=True) if own == name] for name in names}
+
+
+def _published_variants() -> Published:
+    points = {}
+    for name, ends in seed_variants().items():
+        steps, train, test = (list(values) for values in zip(*ends, strict=True))
+        thousands = [number / THOUSAND_STEPS.unit for number in steps]
+        points[name] = [(thousands, train), (thousands, test)]
+    return Published("published (the seed): ImageNet, Inception V3, n = 1", THOUSAND_STEPS.label, points, ends=True)

@@ -1,12 +1,15 @@
 """What a trial stands for in the paper's comparisons: its input condition, and its explicit regularizers, in words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 CONDITIONS = ("true labels", "random labels", "shuffled pixels", "random pixels", "gaussian")
 _STRENGTHS = ("crop_padding", "weight_decay", "dropout")
-REGULARIZERS = ("random_crop", "crop_padding", "flip", "weight_decay", "dropout")  # explicit ones, fields of a spec
+# Explicit ones, fields of a spec
+REGULARIZERS = ("random_crop", "crop_padding", "random_resized_crop", "flip", "weight_decay", "dropout")
+SCHEDULE = ("learning_rate_decay", "decay_images")
 
 
 def condition(trials: pd.DataFrame) -> "pd.Series[Any]":
@@ -24,21 +27,72 @@ def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
 
     A strength is named where a regularizer comes in several: they are no more one line than on and off are.
     """
-    several = {name for name in _STRENGTHS if len(trials.loc[trials[name] > 0, name].unique()) > 1}
-    texts = [_in_words(row, several) for row in trials[list(REGULARIZERS)].to_dict("records")]
-    return pd.Series(texts, index=trials.index, dtype="string")
+    several = _several(trials)
+    words = [[*_crops(row, several), *_penalties(row, several)] for row in _rows(trials)]
+    return pd.Series([" + ".join(on) or "none" for on in words], index=trials.index, dtype="string")
 
 
-def _in_words(row: dict[Any, Any], several: set[str]) -> str:
+def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
+    """Each trial by the toggles of the seed's ImageNet figure, such as "no augmentation + LR schedule + dropout"."""
+    several, schedules = _several(trials), {_schedule(row) for row in _rows(trials)} - {None}
+    words = []
+    for row in _rows(trials):
+        augmented, penalties = _crops(row, several) or ["no augmentation"], _penalties(row, several)
+        words.append([*augmented, _schedule_in_words(row, several=len(schedules) > 1), *penalties])
+    return pd.Series([" + ".join(on) for on in words], index=trials.index, dtype="string")
+
+
+def on_imagenet(trials: pd.DataFrame) -> "pd.Series[Any]":
+    """Whether a trial is one of ImageNet, which has a figure and tables of its own."""
+    return trials["dataset"].astype("string") == "imagenet"
+
+
+def is_augmented(trial: Mapping[Any, Any]) -> bool | None:
+    """Whether a trial has the paper's ImageNet augmentation, random resized crop and flip; None: something between."""
+    on = {bool(trial[name]) for name in ("random_resized_crop", "flip")}
+    return None if trial["random_crop"] or len(on) > 1 else on.pop()
+
+
+def augmentation_text(trial: Mapping[Any, Any]) -> str:
+    """Yes for the paper's augmentation, no for none, or what there is between."""
+    augmented = is_augmented(trial)
+    if augmented is None:
+        return " + ".join(_crops(trial, {"crop_padding"}))
+    return "yes" if augmented else "no"
+
+
+def _rows(trials: pd.DataFrame) -> list[dict[Any, Any]]:
+    return trials[[*REGULARIZERS, *SCHEDULE]].to_dict("records")
+
+
+def _several(trials: pd.DataFrame) -> set[str]:
+    return {name for name in _STRENGTHS if len(trials.loc[trials[name] > 0, name].unique()) > 1}
+
+
+def _crops(row: Mapping[Any, Any], several: set[str]) -> list[str]:
+    if is_augmented(row):
+        return ["augmentation"]
     crop = f"random crop {row['crop_padding']}" if "crop_padding" in several else "random crop"
-    on = {
-        crop: row["random_crop"],
-        "flip": row["flip"],
-        **{_named(name, row[name], several): row[name] > 0 for name in ("weight_decay", "dropout")},
-    }
-    return " + ".join(name for name, is_on in on.items() if is_on) or "none"
+    on = {crop: row["random_crop"], "random resized crop": row["random_resized_crop"], "flip": row["flip"]}
+    return [name for name, is_on in on.items() if is_on]
+
+
+def _penalties(row: Mapping[Any, Any], several: set[str]) -> list[str]:
+    return [_named(name, row[name], several) for name in ("weight_decay", "dropout") if row[name] > 0]
 
 
 def _named(name: str, strength: float, several: set[str]) -> str:
     words = name.replace("_", " ")
     return f"{words} {strength:g}" if name in several else words
+
+
+def _schedule(row: Mapping[Any, Any]) -> tuple[float, int] | None:
+    """Decay and images between two; None: the learning rate is constant."""
+    return (row["learning_rate_decay"], row["decay_images"]) if row["learning_rate_decay"] < 1 else None
+
+
+def _schedule_in_words(row: Mapping[Any, Any], *, several: bool) -> str:
+    schedule = _schedule(row)
+    if schedule is None:
+        return "no LR schedule"
+    return f"LR schedule {schedule[0]:g} per {schedule[1]:,} images" if several else "LR schedule"

@@ -17,6 +17,8 @@ from analysis.svg import titles
 
 _NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
 
+_HANDLE = 8  # characters that the mark of a legend entry takes, and the gap after the entry
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -46,6 +48,7 @@ class Published:
     x_label: str
     points: dict[str, list[tuple[list[float], list[float]]]]  # line -> one (x, y) for each drawn column
     log: bool = False
+    ends: bool = False  # end points of curves: the marks, not the dashes, tell the columns apart
 
 
 def curves_figure(
@@ -63,11 +66,15 @@ def curves_figure(
     panels = _panels(subject)
     looks = {name: style.look(index) for index, name in enumerate(subject.order)}
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
-    handles = _handles(subject, looks, counted=len(panels) == 1)
+    if published is not None and published.ends:
+        told += f" Published: filled marks {columns[0].label}, open marks {columns[1].label}."
+    handles = _handles(subject, looks, published, counted=len(panels) == 1)
     headings = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
     characters = style.note_width(len(headings), across)
     note = textwrap.wrap(told + _left_out(subject.trials), characters, break_on_hyphens=False)
-    below = -(-len(handles) // 2) + len(note)
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    in_a_row = 2 if longest + _HANDLE <= characters // 2 else 1
+    below = -(-len(handles) // in_a_row) + len(note)
     wrapped = textwrap.fill(subtitle, characters)
     figure, axes = style.new_panels(subject.title, wrapped, below, headings, across)
     for trials, place in zip(panels.values(), axes, strict=False):
@@ -76,7 +83,7 @@ def curves_figure(
         _label(place, x.label, columns)
     if published is not None:
         _draw_published(axes[-1], published, looks, columns)
-    style.legend(figure, handles, 2, below)
+    style.legend(figure, handles, in_a_row, below)
     style.small_print(figure, "\n".join(note), len(note))
     return figure
 
@@ -98,6 +105,8 @@ def _draw_trial(
     axes: Axes, trial: "pd.Series[Any]", epochs: pd.DataFrame, look: style.Look, x: Axis, columns: Sequence[Axis]
 ) -> None:
     rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
+    if x.column == "epoch":
+        rows = rows[rows["fitted"].notna()]  # those inside an epoch have no place among whole ones
     for column, dash in zip(columns, ("-", (0, (3, 1.5))), strict=False):
         measured = rows[rows[column.column].notna()]
         xs = measured[x.column].to_numpy(dtype=float) / x.unit
@@ -112,11 +121,11 @@ def _draw_trial(
 
 def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:
     for name, series in published.points.items():
-        for (xs, ys), dash in zip(series, ("-", (0, (3, 1.5))), strict=False):
+        for (xs, ys), dash, is_open in zip(series, ("-", (0, (3, 1.5))), (False, published.ends), strict=False):
             look = looks[name]
-            axes.plot(
-                xs, ys, color=look.color, marker=look.marker, markersize=3, linestyle=dash, linewidth=0.8, alpha=0.4
-            )
+            quiet: dict[str, Any] = {"markersize": 3, "linewidth": 0.8, "alpha": 0.4}
+            quiet |= {"mfc": "none"} if is_open else {}
+            axes.plot(xs, ys, color=look.color, marker=look.marker, linestyle=dash, **quiet)
     if published.log:
         axes.set_yscale("log")
     _label(axes, published.x_label, columns)
@@ -129,11 +138,15 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
         axes.set_ylim(0, 1.03)
 
 
-def _handles(subject: Subject, looks: dict[str, style.Look], *, counted: bool) -> list[Line2D]:
+def _handles(
+    subject: Subject, looks: dict[str, style.Look], published: Published | None, *, counted: bool
+) -> list[Line2D]:
     """The legend; with the lines' trials where no panel's title says them."""
     counts = subject.lines.value_counts().to_dict()
-    drawn = {name: look for name, look in looks.items() if name in counts}
-    trials = {name: f" ({counts[name]} trial{'s' if counts[name] > 1 else ''})" if counted else "" for name in drawn}
+    shown = {*counts, *(published.points if published else ())}
+    drawn = {name: look for name, look in looks.items() if name in shown}
+    numbers = {name: counts.get(name, 0) for name in drawn}
+    trials = {name: f" ({n} trial{'' if n == 1 else 's'})" if counted else "" for name, n in numbers.items()}
     return [
         Line2D([], [], label=name + trials[name], color=look.color, marker=look.marker, ms=3.5)
         for name, look in drawn.items()
@@ -141,8 +154,8 @@ def _handles(subject: Subject, looks: dict[str, style.Look], *, counted: bool) -
 
 
 def _left_out(trials: pd.DataFrame) -> str:
-    unbegun = int((trials["epochs"] == 0).sum())
+    unbegun = int((trials["steps"] == 0).sum())
     failed = int(trials["stop_reason"].isin(["error", "unfinished"]).sum())
-    texts = [f" Without an epoch, not drawn: {unbegun}."] if unbegun else []
+    texts = [f" Without a row, not drawn: {unbegun}."] if unbegun else []
     texts += [f" Failed or unfinished so far: {failed}."] if failed else []
     return "".join(texts)

@@ -19,24 +19,32 @@ from analysis.typed import typed_rows
 
 @dataclass(frozen=True)
 class _Regularizer:
-    """A regularizer: the spec fields that it is made of, the first of which is on or off, and its strength."""
+    """A regularizer: the spec fields that switch it, all on or all off, those that only set it, and its strength."""
 
     name: str
-    fields: tuple[str, ...]
-    strength: Callable[[Trial], float | None]
+    switches: tuple[str, ...]
+    strength: Callable[[Trial], float | None] = lambda trial: None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.switches + self.settings
 
     def state(self, trial: Trial) -> bool | None:
-        """Whether it is on; None where the model has no such choice."""
-        value = trial[self.fields[0]]
-        return None if value is None else bool(value)
+        """Whether it is on; None where the model has no such choice, or only some of the switches are on."""
+        values = [trial[name] for name in self.switches]
+        states = {None if value is None else bool(value) for value in values}
+        return states.pop() if len(states) == 1 else None
 
 
 REGULARIZERS = (
-    _Regularizer("random_crop", ("random_crop", "crop_padding"), lambda trial: trial["crop_padding"]),
-    _Regularizer("flip", ("flip",), lambda trial: None),
+    _Regularizer("random_crop", ("random_crop",), lambda trial: trial["crop_padding"], ("crop_padding",)),
+    _Regularizer("random_resized_crop", ("random_resized_crop",)),
+    _Regularizer("flip", ("flip",)),
+    _Regularizer("augmentation", ("random_resized_crop", "flip")),
     _Regularizer("weight_decay", ("weight_decay",), lambda trial: trial["weight_decay"]),
     _Regularizer("dropout", ("dropout",), lambda trial: trial["dropout"]),
-    _Regularizer("batch_norm", ("batch_norm",), lambda trial: None),
+    _Regularizer("batch_norm", ("batch_norm",)),
 )
 
 

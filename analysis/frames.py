@@ -1,4 +1,4 @@
-"""Run directories in, two tidy frames out: one row per trial, and one row per trial and epoch."""
+"""Run directories in, two tidy frames out: one row per trial, and one per trial and evaluation."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -12,6 +12,7 @@ Row = Mapping[str, Any]
 NOT_IN_ROWS = ("scheduler", "error")  # the ends that only the driver knows of
 UNFITTED_STATUS = {
     "max_epochs": "censored",
+    "max_steps": "censored",
     "diverged": "censored",
     "scheduler": "censored",
     "error": "failed",
@@ -20,7 +21,7 @@ UNFITTED_STATUS = {
 
 
 def history(spec: TrialSpec, attempts: list[Attempt]) -> list[Row]:
-    """The rows that count, in order of epoch, up to the one that ended the trial.
+    """The rows that count, in order of steps, up to the one that ended the trial.
 
     Later rows can only come from an attempt that was given up: one restored on another kind of machine may fit earlier.
     """

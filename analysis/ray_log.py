@@ -1,13 +1,15 @@
 """Ray's own record of a run, for the rows that a trial's own files have lost: tune/start-*/<trial>/result.json.
 
-Ray hears of a trial at most once a `report_seconds`, so its log lacks epochs; that in which a trial ends, it has.
+Ray hears of a trial at most once a `report_seconds`, so its log lacks rows; that with which a trial ends, it has.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from analysis.columns import RECORD
+from analysis.earlier_rows import completed
 from rethink.run_directory import Attempt, RunDirectory, read_json_lines
 from rethink.spec import TrialSpec
 
@@ -31,5 +33,9 @@ class RayLog:
             path = start / spec.name / "result.json"
             if path.is_file():
                 lines, _ = read_json_lines(path)
-                rows += [{name: line[name] for name in _NAMES} for line in lines if line.keys() >= set(_NAMES)]
+                rows += [{name: line[name] for name in _NAMES} for line in map(completed, lines) if _is_whole(line)]
         return Attempt(spec.spec_id, 0, rows=rows)
+
+
+def _is_whole(line: Mapping[str, Any]) -> bool:
+    return line.keys() >= set(_NAMES)

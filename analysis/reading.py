@@ -3,16 +3,18 @@
 import os
 import warnings
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analysis.columns import RECORD
+from analysis.earlier_rows import completed
 from analysis.history import NOT_IN_ROWS, Row, history, stop_reason
 from analysis.ray_log import RayLog
 from rethink.run_directory import Attempt, RunDirectory, read_attempt
 from rethink.spec import SpecError, TrialSpec
 
 _RECORD_NAMES = {column.name for column in RECORD}
+_PLACE = ("row", "epoch", "steps")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class RunFiles:
         rows, recorded = history(spec, attempts), self.recorded.get(spec.spec_id)
         from_ray = 0
         if self._has_lost_rows(spec, attempts, rows, recorded):
-            own = {row["epoch"] for row in rows}
+            own = {row["steps"] for row in rows}
             rows = history(spec, [self._ray_log.attempt(spec), *attempts])
-            from_ray = len({row["epoch"] for row in rows} - own)
+            from_ray = len({row["steps"] for row in rows} - own)
         if from_ray:
-            _warn(f"{self.run.root}: {spec.spec_id}: {from_ray} lost epoch(s) taken from Ray's own log")
+            _warn(f"{self.run.root}: {spec.spec_id}: {from_ray} lost row(s) taken from Ray's own log")
         return Trial(spec, attempts, rows, recorded, from_ray)
 
     @staticmethod
@@ -87,17 +89,23 @@ class RunFiles:
             self.damaged_files += 1
             _warn(f"{path}: cannot be read ({error.strerror}), left out")
             return None
+        attempt = replace(attempt, rows=[completed(row) for row in attempt.rows])
         for row in attempt.rows:
-            if type(row["epoch"]) is not int:
-                raise SpecError(f"{path}: epoch = {row['epoch']!r} is not allowed: a whole number")
-            if row.keys() != _RECORD_NAMES:
-                wrong = ", ".join(sorted(row.keys() ^ _RECORD_NAMES))
-                epoch = row["epoch"]
-                raise SpecError(f"{path}: epoch {epoch} was written by another version; columns that differ: {wrong}")
+            _check(row, path)
         self.damaged_lines += attempt.damaged_lines
         if attempt.damaged_lines:
             _warn(f"{path}: {attempt.damaged_lines} damaged line(s), left out")
         return attempt
+
+
+def _check(row: Row, path: Path) -> None:
+    """Raises SpecError for a row of another version, or whose place among the rows is no number."""
+    if wrong := row.keys() ^ _RECORD_NAMES:
+        place = f"{path}: the row of epoch {row['epoch']} was written by another version"
+        raise SpecError(f"{place}; columns that differ: {', '.join(sorted(wrong))}")
+    for name in _PLACE:
+        if type(row[name]) is not int:
+            raise SpecError(f"{path}: {name} = {row[name]!r} is not allowed: a whole number")
 
 
 def run_files(run: RunDirectory) -> RunFiles:

@@ -13,9 +13,19 @@ from analysis.history import Row, status, stop_reason
 from analysis.reading import Trial
 from analysis.typed import concatenated, typed_rows
 from rethink.run_directory import Attempt
-from rethink.spec import SpecError
+from rethink.spec import SpecError, TrialSpec
 
-_LAST_EPOCH = ("train_loss", "train_accuracy", "exact_train_accuracy", "test_loss", "test_accuracy")
+_OF_LAST_ROW = (
+    "train_loss",
+    "train_accuracy",
+    "train_eval_accuracy",
+    "train_eval_top5_accuracy",
+    "exact_train_accuracy",
+    "exact_train_top5_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "test_top5_accuracy",
+)
 _TIMES = ("train_seconds", "check_seconds", "test_seconds")
 _AT_ONCE = 1000  # trials whose rows are held as Python objects, at 20 times the memory of a frame
 
@@ -68,8 +78,14 @@ def _record(run: str, trial: Trial) -> dict[str, Any]:
         "fitted": fit is not None,
         "epochs_to_fit": fit,
         "epochs": last["epoch"] if last else 0,
-        "images_to_fit": next((row["images_seen"] for row in trial.rows if row["epoch"] == fit), None),
-        **_at_last_epoch(last),
+        "steps": last["steps"] if last else 0,
+        "horizon": _horizon(trial.spec, trial.rows),
+        "images_to_fit": next(
+            (row["images_seen"] for row in trial.rows if row["epoch"] == fit and row["fitted"]), None
+        ),
+        **_at_last_row(last),
+        "best_test_accuracy": _best(trial.rows, "test_accuracy"),
+        "best_test_top5_accuracy": _best(trial.rows, "test_top5_accuracy"),
         "seconds": _seconds(trial.rows),
         "attempts": len(trial.attempts),
         "damaged_lines": trial.damaged_lines,
@@ -84,8 +100,35 @@ def _warn_of_unshown_end(run: str, trial: Trial, reason: str) -> None:
         warnings.warn(f"{text}: unfinished", stacklevel=2)
 
 
-def _at_last_epoch(last: Row | None) -> dict[str, float | None]:
-    values = {name: last[name] if last else None for name in _LAST_EPOCH}
+def _horizon(spec: TrialSpec, rows: list[Row]) -> int | None:
+    """The epoch that the trial can reach at most; None while max_steps ends it and its epochs have no known length."""
+    if spec.max_steps is None:
+        return spec.max_epochs
+    ends = [] if spec.start_from else [(0, 0)]
+    ends += [(row["epoch"], row["steps"]) for row in rows if row["fitted"] is not None]  # null inside an epoch
+    length = _epoch_length(spec, ends)
+    if length is None:
+        return None
+    epoch, steps = ends[-1]
+    return min(spec.max_epochs, epoch + (spec.max_steps - steps) // length)
+
+
+def _epoch_length(spec: TrialSpec, ends: list[tuple[int, int]]) -> int | None:
+    """Steps of an epoch, from (epochs, steps) after whole ones, whichever rows are lost, or from the spec."""
+    if len(ends) > 1:
+        (epoch, steps), (later, further) = ends[0], ends[-1]
+        return (further - steps) // (later - epoch)
+    if ends and spec.train_samples is not None:
+        return -(-spec.train_samples // spec.batch_size)
+    return None
+
+
+def _best(rows: list[Row], name: str) -> float | None:
+    return max((row[name] for row in rows if row[name] is not None), default=None)
+
+
+def _at_last_row(last: Row | None) -> dict[str, float | None]:
+    values = {name: last[name] if last else None for name in _OF_LAST_ROW}
     test, train = values["test_accuracy"], values["exact_train_accuracy"]
     values["test_error"] = None if test is None else 1 - test
     values["generalization_gap"] = None if test is None or train is None else train - test
@@ -93,7 +136,7 @@ def _at_last_epoch(last: Row | None) -> dict[str, float | None]:
 
 
 def _seconds(rows: list[Row]) -> float | None:
-    if rows and len(rows) < rows[-1]["epoch"]:
+    if rows and len(rows) < rows[-1]["row"]:
         return None  # a row is lost: the sum would be too small
     return float(sum(row[name] for row in rows for name in _TIMES))
 

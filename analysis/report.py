@@ -59,7 +59,7 @@ def _tiles(frames: Frames) -> list[tuple[str, str]]:
     return [
         ("trials", f"{len(trials):,}"),
         *shown,
-        ("epochs", f"{len(frames.epochs):,}"),
+        ("epochs", f"{trials['epochs'].sum():,}"),
         ("trial hours", f"{hours:.2f}"),
     ]
 
@@ -72,7 +72,7 @@ def _warnings(frames: Frames, runs: Runs) -> Iterator[str]:
         )
     without_time = int(frames.trials["seconds"].isna().sum())
     if without_time:
-        yield f"{without_time} trials have lost the row of an epoch: their time is not in the hours above."
+        yield f"{without_time} trials have lost a row: their time is not in the hours above."
     unended = int(frames.trials["stop_reason"].eq("unfinished").sum())
     if unended:
         yield f"{unended} trials have not ended: they are running, waiting or interrupted."
@@ -101,7 +101,7 @@ def _sweeps(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
             continue
         yield {
             "name": sweep,
-            "title": _spaced(sweep).capitalize(),
+            "title": _title(sweep),
             "scale": scale(part.trials, created(own)),
             "figures": list(_figures(part, own)),
             "published": published_tables(part),
@@ -168,6 +168,11 @@ def _command(recorded: str) -> str:
 
 def _listed(values: "pd.Series[Any]") -> str:
     return ", ".join(str(value) for value in sorted(values.dropna().unique())) or "unknown"
+
+
+def _title(sweep: str) -> str:
+    text = _spaced(sweep).replace("imagenet", "ImageNet")
+    return text[:1].upper() + text[1:]
 
 
 def _spaced(name: str) -> str:

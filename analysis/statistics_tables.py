@@ -14,11 +14,11 @@ from analysis.table import Table
 
 _NAMED = ("model", "images", "options")
 _CELLS = (
-    "Kaplan-Meier estimates of the epochs to fit: the median, and the mean restricted to the horizon, max_epochs, "
-    "both of all n trials, fitted or not; a diverged trial never fits. Test error on clean labels and "
-    "generalization gap: means over the trials that ended, n in brackets. In square brackets: 95% intervals (of the "
-    "median by Brookmeyer and Crowley, of the means by Student's t; ?: an end that the data leave open); one trial "
-    "has none, and few trials have wide ones."
+    "Kaplan-Meier estimates of the epochs to fit: the median, and the mean restricted to the horizon, max_epochs or "
+    "what max_steps allows, both of all n trials, fitted or not; a diverged trial never fits. Test error on clean "
+    "labels and generalization gap: means over the trials that ended, n in brackets. In square brackets: 95% intervals "
+    "(of the median by Brookmeyer and Crowley, of the means by Student's t; ?: an end that the data leave open); one "
+    "trial has none, and few trials have wide ones."
 )
 _SLOWDOWNS = (
     "Epochs to fit, divided by those of the trial on clean labels that is equal in all else, seeds included. The "

@@ -61,6 +61,7 @@ def _needed(trials: pd.DataFrame) -> _Cell:
     return {
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
         **{name: trials[name].to_numpy(dtype=np.int64) for name in ("epochs", "max_epochs", "damaged_lines")},
+        "horizon": _floats(trials["horizon"]),
         "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
         "time": trials["epochs_to_fit"].fillna(trials["epochs"]).to_numpy(dtype=np.int64),  # of the fit or censoring
         "seconds": _floats(trials["seconds"]),
@@ -108,11 +109,13 @@ def _epochs_to_fit(cell: _Cell) -> dict[str, Any]:
 
 def _survival(cell: _Cell, *, biased: bool) -> dict[str, Any]:
     """Kaplan and Meier's estimates; none where trials were given up for doing badly, which would bias them."""
-    horizon = int(cell["max_epochs"][0])
+    known = cell["horizon"][~np.isnan(cell["horizon"])]
+    horizon = int(known.max()) if len(known) else None
     never = (cell["stop_reason"] == "diverged") & ~cell["fitted"]  # at risk to the horizon, and longer
-    curve = kaplan_meier(np.where(never, horizon, cell["time"]), cell["fitted"])
+    curve = kaplan_meier(np.where(never, horizon or cell["max_epochs"], cell["time"]), cell["fitted"])
     none = Estimate(None, None, None)
-    median, mean = (none, none) if biased else (median_epochs(curve), restricted_mean(curve, horizon))
+    median = none if biased else median_epochs(curve)
+    mean = none if biased or not horizon else restricted_mean(curve, horizon)
     return {**_with_bounds("km_median", median), **_with_bounds("restricted_mean", mean), "horizon": horizon}
 
 

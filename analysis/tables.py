@@ -1,22 +1,33 @@
 """The tables: ours, by cell, beside the published numbers; each when the trials contain what it shows."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
 from analysis.captions import MISSING, told
 from analysis.cells import LEVEL, cell_columns
 from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
-from analysis.conditions import CONDITIONS, REGULARIZERS, condition, regularizers
+from analysis.conditions import CONDITIONS, REGULARIZERS, condition, on_imagenet, regularizers
 from analysis.frames import Frames
+from analysis.imagenet_tables import table_2, variants_table
 from analysis.lines import levels_of
 from analysis.published import read
 from analysis.rates_figure import rates_of
-from analysis.summary import ended_trials, summary, to_epochs_text
 from analysis.table import Table
+from analysis.table_rows import (
+    CONDITION,
+    IN_NETWORK,
+    NETWORK,
+    Row,
+    cells_of,
+    error_of,
+    fitted_of,
+    groups_of,
+    named,
+    network_of,
+    spread_of,
+)
 
-Row = dict[str, Any]
 PAPER_WEIGHT_DECAY = 5e-4  # other strengths have no published counterpart
 THRESHOLDS = (0.1, 0.01)  # of the training loss, nats
 PUBLISHED_REGULARIZERS = {
@@ -35,7 +46,8 @@ READING = (
 
 def published_tables(frames: Frames) -> list[Table]:
     """Every table that these trials contain."""
-    made = (table(frames) for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels))
+    made = [table(frames) for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels)]
+    made += [table_2(frames.trials), variants_table(frames.trials)]
     return [table for table in made if table is not None]
 
 
@@ -52,19 +64,19 @@ def _inputs(frames: Frames) -> Table | None:
     peer = read("peer_fig1a_thresholds")
     published = peer.table.set_index(peer.table["condition"].str.replace("_", " "))
     rows = []
-    for cell, trials in _cells(chosen[0], _CONDITION):
+    for cell, trials in cells_of(chosen[0], CONDITION):
         name = condition(trials).iloc[0]
         steps = [_steps_below(frames.epochs, trials, threshold) for threshold in THRESHOLDS]
         theirs = [f"{published[f'steps_to_loss_{threshold}'][name]:,}" for threshold in THRESHOLDS]
-        rows.append([*_network(cell), name, _fitted(cell), cell["epochs"], *steps, _error(cell), *theirs])
+        rows.append([*network_of(cell), name, fitted_of(cell), cell["epochs"], *steps, error_of(cell), *theirs])
     rows.sort(key=lambda row: (*row[:3], CONDITIONS.index(row[3])))
     head = ["steps to loss < 0.1", "steps to loss < 0.01"]
-    names = [*_NETWORK, "condition", "fitted", "epochs to fit", *head, "test error", *(f"{h}, published" for h in head)]
+    names = [*NETWORK, "condition", "fitted", "epochs to fit", *head, "test error", *(f"{h}, published" for h in head)]
     return Table("Input corruption (Figure 1a)", f"Published: {peer.source}.", names, rows)
 
 
 def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -> str:
-    """The steps after the first epoch whose running loss is below; ">": no epoch of that trial is."""
+    """The steps up to the first row whose running loss is below; ">": no row of that trial is."""
     texts = []
     for _, trial in trials.sort_values("seed").iterrows():
         rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
@@ -77,15 +89,15 @@ def _table_1(frames: Frames) -> Table | None:
     if regularizers_of(frames.trials) is None:
         return None
     paper = read("paper_table1_cifar10")
-    trials = frames.trials[condition(frames.trials).isin(CONDITIONS[:2])]
+    trials = frames.trials[condition(frames.trials).isin(CONDITIONS[:2]) & ~on_imagenet(frames.trials)]
     rows = []
-    for cell, own in _cells(trials, (*_CONDITION, *REGULARIZERS)):
+    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZERS)):
         labels = condition(own).iloc[0]
         theirs = _of_table_1(paper.table, cell, labels)
-        accuracies = [_spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")]
-        rows.append([*_network(cell), cell["regularizers"], labels, _fitted(cell), *accuracies, *theirs])
+        accuracies = [spread_of(cell, "train_accuracy"), spread_of(cell, "test_accuracy")]
+        rows.append([*network_of(cell), cell["regularizers"], labels, fitted_of(cell), *accuracies, *theirs])
     rows.sort(key=lambda row: (*row[:3], row[4] != CONDITIONS[0], row[3]))
-    names = [*_NETWORK, "regularizers", "labels", "fitted", "train accuracy, %", "test accuracy, %"]
+    names = [*NETWORK, "regularizers", "labels", "fitted", "train accuracy, %", "test accuracy, %"]
     names += ["train, published", "test, published"]
     return Table("Explicit regularization (Table 1)", f"Published: {paper.source}.", names, rows)
 
@@ -110,21 +122,23 @@ def _has_paper_decay(cell: Row) -> bool:
 
 
 def _table_4(frames: Frames) -> Table | None:
-    trials = frames.trials[condition(frames.trials) == CONDITIONS[1]]
+    trials = frames.trials[(condition(frames.trials) == CONDITIONS[1]) & ~on_imagenet(frames.trials)]
     if regularizers(trials).nunique() < 2:
         return None
     paper = read("paper_table4_random_labels")
     published = paper.table.set_index(["model", "regularizer"])["train_accuracy"].to_dict()
     rows = []
-    for cell, own in _cells(trials, (*_CONDITION, *REGULARIZERS)):
+    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZERS)):
         name = cell["regularizers"]
         # The paper's Inception has BatchNorm.
         alone = PUBLISHED_REGULARIZERS.get(regularizers(own).iloc[0]) if _has_paper_decay(cell) else None
         key = (cell["model"], alone) if cell["batch_norm"] is not False else None
         theirs = str(published.get(key, MISSING)).replace("_", " ")
-        rows.append([*_network(cell), name, _fitted(cell), _spread(cell, "train_accuracy"), cell["epochs"], theirs])
+        rows.append(
+            [*network_of(cell), name, fitted_of(cell), spread_of(cell, "train_accuracy"), cell["epochs"], theirs]
+        )
     rows.sort(key=lambda row: (row[:3], row[3] != "none", row[3]))
-    names = [*_NETWORK, "regularizer", "fitted", "train accuracy, %", "epochs to fit", "train accuracy, published"]
+    names = [*NETWORK, "regularizer", "fitted", "train accuracy, %", "epochs to fit", "train accuracy, published"]
     text = "The published random crop and augmentation also changes colours; ours is random crop and flip."
     return Table("Random labels with a regularizer (Table 4)", f"Published: {paper.source}. {text}", names, rows)
 
@@ -135,14 +149,14 @@ def _batch_norm(frames: Frames) -> Table | None:
         return None
     paper = read("paper_table1_cifar10")
     rows = []
-    for cell, own in _cells(chosen[0], (LEVEL,)):
+    for cell, own in cells_of(chosen[0], (LEVEL,)):
         labels = condition(own).iloc[0]
         theirs = [MISSING, MISSING] if pd.isna(labels) else _of_table_1(paper.table, cell, labels)
-        train, test = _spread(cell, "train_accuracy"), _spread(cell, "test_accuracy")
+        train, test = spread_of(cell, "train_accuracy"), spread_of(cell, "test_accuracy")
         level = f"{cell[LEVEL]:g}"
-        rows.append([*_network(cell), level, _fitted(cell), cell["epochs"], train, test, theirs[1]])
+        rows.append([*network_of(cell), level, fitted_of(cell), cell["epochs"], train, test, theirs[1]])
     names = [
-        *_NETWORK,
+        *NETWORK,
         "level p",
         "fitted",
         "epochs to fit",
@@ -168,8 +182,8 @@ def _learning_rates(frames: Frames) -> Table | None:
         )
         ends = [str(int((group["stop_reason"] == reason).sum())) for reason in ("scheduler", "max_epochs", "diverged")]
         counts = [str(len(group)), str(len(fitted)), *ends]
-        network = {**_named(first.to_dict()), "also": also}
-        rows.append([*_network(network), f"{first[LEVEL]:g}", *best, *counts])
+        network = {**named(first.to_dict()), "also": also}
+        rows.append([*network_of(network), f"{first[LEVEL]:g}", *best, *counts])
     head = [
         "level p",
         "fits first: rate",
@@ -183,15 +197,15 @@ def _learning_rates(frames: Frames) -> Table | None:
     text = (
         "One trial a rate and seed. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
     )
-    return Table("Learning rate", text, [*_NETWORK, *head], rows)
+    return Table("Learning rate", text, [*NETWORK, *head], rows)
 
 
 def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     """(trials that differ in seeds and learning rates alone, what else tells them from others of network and level)."""
-    for _, alike in _groups(trials, [*_IN_NETWORK, LEVEL]):
+    for _, alike in groups_of(trials, [*IN_NETWORK, LEVEL]):
         names = [name for name in cell_columns(alike) if name != "learning_rate"]
-        further = [name for name in names if name not in (*_IN_NETWORK, LEVEL) and len(alike[name].unique()) > 1]
-        for _, group in _groups(alike, names):
+        further = [name for name in names if name not in (*IN_NETWORK, LEVEL) and len(alike[name].unique()) > 1]
+        for _, group in groups_of(alike, names):
             yield group, told({name: group[name].iloc[0] for name in further})
 
 
@@ -202,16 +216,16 @@ def _levels(frames: Frames) -> Table | None:
     seed = read("seed_label_corruption")
     published = seed.table.set_index(["model", "level"])
     rows = []
-    for cell, _ in _cells(trials, (LEVEL,)):
+    for cell, _ in cells_of(trials, (LEVEL,)):
         # The seed's AlexNet is another network, on enlarged images: its numbers are not this one's to compare with.
         key = (cell["model"], cell[LEVEL])
         known = published.loc[key] if key in published.index else None
         theirs = [MISSING, MISSING]
         if known is not None:
             theirs = [f"{known['epochs_to_converge']:g}", f"{known['test_error']:.3f}"]
-        rows.append([*_network(cell), f"{cell[LEVEL]:g}", _fitted(cell), cell["epochs"], _error(cell), *theirs])
+        rows.append([*network_of(cell), f"{cell[LEVEL]:g}", fitted_of(cell), cell["epochs"], error_of(cell), *theirs])
     names = [
-        *_NETWORK,
+        *NETWORK,
         "level p",
         "fitted",
         "epochs to fit",
@@ -220,74 +234,3 @@ def _levels(frames: Frames) -> Table | None:
         "test error, published",
     ]
     return Table("Label corruption (Figures 1b, 1c)", f"Published: {seed.source}.", names, rows)
-
-
-_NETWORK = ("model", "BatchNorm", "images")
-_IN_NETWORK = ("model", "batch_norm", "train_samples")  # the fields that these columns tell
-_CONDITION = (LEVEL, "pixel_corruption")
-
-
-def _network(cell: Row) -> list[str]:
-    """The first cells of a row; `also` has what else tells the row apart, which no other column says."""
-    norm: str = MISSING if pd.isna(cell["batch_norm"]) else "on" if cell["batch_norm"] else "off"
-    return [
-        ", ".join([str(cell["model"]), *cell["also"]]),
-        norm,
-        "all" if pd.isna(cell["train_samples"]) else f"{int(cell['train_samples']):,}",
-    ]
-
-
-def _cells(trials: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Row, pd.DataFrame]]:
-    """(spec fields and statistics, trials) of every group of trials that differ in their seeds alone.
-
-    `columns` are the spec fields that the table has columns for; `also` of a cell tells it from cells alike in these.
-    """
-    words = regularizers(trials)
-    cells = []
-    for _, alike in _groups(trials, [*_IN_NETWORK, *columns]):
-        names = cell_columns(alike)
-        further = [name for name in names if name not in (*_IN_NETWORK, *columns) and len(alike[name].unique()) > 1]
-        for _, group in _groups(alike, names):
-            (statistics,) = summary(group).to_dict("records")
-            first = group.iloc[0].to_dict()
-            fields = {name: None if pd.isna(value) else value for name, value in first.items()}
-            ended = ended_trials(group)
-            own = {
-                "train_accuracy": ended["exact_train_accuracy"].dropna(),
-                "test_accuracy": ended["test_accuracy"].dropna(),
-                "regularizers": words[group.index[0]],
-                "also": told({name: first[name] for name in further}),
-            }
-            cells.append((_joined(fields, statistics, own), group))
-    return cells
-
-
-def _groups(trials: pd.DataFrame, names: Sequence[str]) -> Any:
-    return trials.groupby(list(names), observed=True, dropna=False)
-
-
-def _joined(fields: dict[Any, Any], statistics: dict[Any, Any], accuracies: Row) -> Row:
-    return {**_named(fields), **_named(statistics), **accuracies, "epochs": to_epochs_text(statistics)}
-
-
-def _named(values: dict[Any, Any]) -> Row:
-    return {str(name): value for name, value in values.items()}
-
-
-def _fitted(cell: Row) -> str:
-    return f"{cell['fitted']}/{cell['n']}"
-
-
-def _spread(cell: Row, name: str) -> str:
-    values = cell[name] * 100
-    if not len(values):
-        return f"{MISSING} (n = 0)"
-    spread: str = f" ± {values.std():.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{spread} (n = {len(values)})"
-
-
-def _error(cell: Row) -> str:
-    if not cell["test_error_n"]:
-        return f"{MISSING} (n = 0)"
-    spread: str = "" if pd.isna(cell["test_error_std"]) else f" ± {cell['test_error_std']:.3f}"
-    return f"{cell['test_error_mean']:.3f}{spread} (n = {cell['test_error_n']})"

@@ -193,6 +193,7 @@ def _records(spec: TrialSpec, random: np.random.Generator) -> Iterator[Record]:
         tested = epoch == EPOCHS or (spec.test_every and epoch % spec.test_every == 0)
         train_seconds = float(random.gamma(9.0, 0.013))
         yield Record(
+            row=epoch,
             epoch=epoch,
             steps=steps * epoch,
             images_seen=images * epoch,
@@ -203,7 +204,11 @@ def _records(spec: TrialSpec, random: np.random.Generator) -> Iterator[Record]:
             train_accuracy_clean=right[images - chosen] / (images - chosen) if chosen < images else None,
             test_loss=float(random.gamma(9.0, 0.1)) if tested else None,
             test_accuracy=int(random.binomial(TEST_IMAGES, 0.8)) / TEST_IMAGES if tested else None,
+            test_top5_accuracy=int(random.binomial(TEST_IMAGES, 0.95)) / TEST_IMAGES if tested else None,
+            train_eval_accuracy=None,
+            train_eval_top5_accuracy=None,
             exact_train_accuracy=1.0 if fitted else None,
+            exact_train_top5_accuracy=1.0 if fitted else None,
             fitted=fitted,
             epochs_to_fit=fit if fitted else None,
             diverged=False,

@@ -33,20 +33,25 @@ def spec(**changes: Any) -> TrialSpec:
 
 
 def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.25, **changes: Any) -> Record:
-    """Epoch `epoch` of a trial that fits at epoch `fit`; takes 1 + 0.5 + 0.25 seconds."""
+    """The row after epoch `epoch` of a trial that fits at epoch `fit`; takes 1 + 0.5 + 0.25 seconds."""
     fitted = fit is not None and epoch >= fit
     values = {
+        "row": epoch,
         "epoch": epoch,
         "steps": 16 * epoch,
         "images_seen": IMAGES * epoch,
         "learning_rate": 0.01,
-        "train_loss": 1 / epoch,
+        "train_loss": 1 / epoch if epoch else 2.0,
         "train_accuracy": 0.9,
         "train_accuracy_corrupted": None,
         "train_accuracy_clean": 0.9,
         "test_loss": None if test_error is None else 1.5,
         "test_accuracy": None if test_error is None else 1 - test_error,
+        "test_top5_accuracy": None,
+        "train_eval_accuracy": None,
+        "train_eval_top5_accuracy": None,
         "exact_train_accuracy": 1.0 if fitted else None,
+        "exact_train_top5_accuracy": None,
         "fitted": fitted,
         "epochs_to_fit": fit if fitted else None,
         "diverged": False,
@@ -57,6 +62,29 @@ def record(epoch: int, fit: int | None = None, *, test_error: float | None = 0.2
         "images_per_second": 2000.0,
     }
     return Record(**{**values, **changes})
+
+
+def rows_by_steps(steps: Sequence[int], length: int, fit: int | None = None, **columns: Sequence[Any]) -> list[Record]:
+    """Rows at these steps, with epochs of `length` steps; each of `columns` gives a column's value in every row."""
+    rows = []
+    for place, done in enumerate(steps):
+        epoch, inside = divmod(done, length)
+        values = {name: own[place] for name, own in columns.items()}
+        values |= {"row": place + 1, "steps": done, "images_seen": done * IMAGES // length}
+        values |= {"fitted": None, "exact_train_accuracy": None} if inside else {}
+        rows.append(record(epoch, fit, **values))
+    return rows
+
+
+def imagenet_spec(**changes: Any) -> TrialSpec:
+    """The seed's variant with augmentation, schedule and dropout, for 40 steps."""
+    values = {
+        **{"dataset": "imagenet", "image_size": 299, "jpeg_quality": 90, "max_side": 400, "model": "inception_v3"},
+        **{"normalization": "unit", "optimizer": "rmsprop", "learning_rate": 0.045, "learning_rate_decay": 0.94},
+        **{"decay_images": 4000, "random_resized_crop": True, "flip": True, "dropout": 0.2},
+        **{"max_epochs": 1000, "max_steps": 40, "evaluate_steps": 10, "train_eval_samples": 100},
+    }
+    return spec(**{**values, **changes})
 
 
 def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirectory:

@@ -14,7 +14,9 @@ from analysis.frames import load
 
 ON = {
     "random_crop": {"random_crop": True, "crop_padding": 4},
+    "random_resized_crop": {"random_resized_crop": True},
     "flip": {"flip": True},
+    "augmentation": {"random_resized_crop": True, "flip": True},
     "weight_decay": {"weight_decay": 0.01},
     "dropout": {"dropout": 0.5},
     "batch_norm": {"batch_norm": True},

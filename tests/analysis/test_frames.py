@@ -272,7 +272,7 @@ def test_lost_row_files_are_replaced_by_rays_own_log(tmp_path):
     log_of_ray(run, whole, [record(2), record(3, 3)])
     log_of_ray(run, one, [record(2), record(5)])
     log_of_ray(run, one, [record(6), record(8, 8)], start="start-002")
-    with pytest.warns(UserWarning, match="4 lost epoch"):
+    with pytest.warns(UserWarning, match="4 lost row"):
         frames = load(run.root)
     trial, other = frames.trials.iloc[0], frames.trials.iloc[1]
     assert (trial["status"], trial["epochs_to_fit"], trial["rows_from_ray"]) == ("fitted", 8, 4)
@@ -285,9 +285,9 @@ def test_a_damaged_row_is_replaced_by_rays_and_the_trials_own_rows_go_before(tmp
     one = spec()
     run = make_run(tmp_path / "demo", [one])
     path = write_attempt(run, one, [record(epoch, 4, train_accuracy=0.5) for epoch in range(1, 5)])
-    path.write_text(path.read_text().replace('{"epoch": 4', '{"epoch" 4'))
+    path.write_text(path.read_text().replace('{"row": 4', '{"row" 4'))
     log_of_ray(run, one, [record(2, train_accuracy=0.1), record(4, 4, train_accuracy=0.7)])
-    with pytest.warns(UserWarning, match="1 lost epoch"), pytest.warns(UserWarning, match="damaged line"):
+    with pytest.warns(UserWarning, match="1 lost row"), pytest.warns(UserWarning, match="damaged line"):
         frames = load(run.root)
     assert frames.epochs["train_accuracy"].tolist() == [0.5, 0.5, 0.5, 0.7]
     trial = only(frames.trials)
@@ -318,13 +318,16 @@ def test_a_row_file_that_cannot_be_read_is_counted_and_named(tmp_path):
         assert load(run.root).damaged_files == 1
 
 
-@pytest.mark.parametrize(("column", "value"), [("epoch", "null"), ("epoch", '"2"'), ("steps", '"many"')])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("epoch", "null"), ("epoch", '"2"'), ("steps", '"many"'), ("row", "true"), ("images_seen", '"many"')],
+)
 def test_a_value_of_another_type_is_refused_in_one_line(tmp_path, column, value):
     run = make_run(tmp_path / "demo", [spec()])
     path = write_trial(run, spec(), epochs=2)
     lines = path.read_text().splitlines()
     lines[2] = re.sub(f'"{column}": \\d+', f'"{column}": {value}', lines[2])
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(SpecError, match=column if column == "epoch" else "another type") as error:
+    with pytest.raises(SpecError, match="another type" if column == "images_seen" else column) as error:
         load(run.root)
     assert "\n" not in str(error.value)

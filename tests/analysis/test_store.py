@@ -92,7 +92,10 @@ def test_a_trial_whose_files_changed_is_read_from_them(run, change):
     if change == "further attempt":
         write_attempt(run, given_up, [record(4, 4)], resumed_from_epoch=3)
     elif change == "longer file":
-        path.write_text(path.read_text() + path.read_text().splitlines()[-1].replace('"epoch": 3', '"epoch": 4') + "\n")
+        further = path.read_text().splitlines()[-1]
+        for column, old, new in (("row", 3, 4), ("epoch", 3, 4), ("steps", 48, 64)):
+            further = further.replace(f'"{column}": {old}', f'"{column}": {new}')
+        path.write_text(path.read_text() + further + "\n")
     else:
         run.record_outcome(given_up.spec_id, "error", 3)
     with_store = load(run.root)
@@ -180,7 +183,7 @@ def test_two_rebuilds_at_once_count_no_trial_twice(run):
         path.write_bytes(content)
     assert load(run.root).trials["spec_id"].is_unique
     epochs = load(run.root).epochs
-    assert not epochs.duplicated(["spec_id", "epoch"]).any()
+    assert not epochs.duplicated(["spec_id", "steps"]).any()
 
 
 def test_rows_of_a_run_in_any_order_of_ends_keep_the_order_of_run_json(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sweeps
+from rethink import weight_commands
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, run_options, spec_overrides
 from rethink.results import QUERY_FORMATS, answer, keep_trial, rebuild_store, report_runs, show_results
@@ -16,6 +17,8 @@ from rethink.run_directory import find_runs
 from rethink.runner import resume, start
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
+from rethink.weight_commands import sweep_from
+from rethink.weight_files import read_weights
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,8 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="run a sweep: `rethink run SWEEP --help` shows its options", add_help=False)
     run.add_argument("sweep", choices=_sweep_names(), metavar="SWEEP", help=", ".join(_sweep_names()))
     run.add_argument("options", nargs=argparse.REMAINDER)
-    resumed = commands.add_parser("resume", help="run what is left of an interrupted or failed run")
-    resumed.add_argument("run", type=Path, help="run directory")
+    resumed = commands.add_parser(
+        "resume",
+        help="run what is left of an interrupted or failed run, or train on from a file of weights: "
+        "`rethink resume FILE --help` shows its options",
+        add_help=False,
+    )
+    resumed.add_argument("path", type=Path, metavar="RUN", help="run directory, or a file of weights")
+    resumed.add_argument("options", nargs=argparse.REMAINDER)
+    weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
     drawn.add_argument("--output", type=Path, help="folder of the figures (default: figures/ in the first run)")
@@ -47,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "run":
         sweep: Sweep = importlib.import_module(f"sweeps.{arguments.sweep}").SWEEP
         return run_sweep(sweep, arguments.options)
+    if arguments.command == "resume" and not arguments.path.is_dir():
+        return _resume_weights(arguments.path, arguments.options)
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
 
 
@@ -56,6 +68,29 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     action = _run if arguments.resume is None else _resume_sweep
     return _in_one_line(parser.prog, lambda: action(sweep, arguments))
+
+
+def _resume_weights(path: Path, argv: Sequence[str]) -> int:
+    """Train on from a file of weights, in a run of its own. Returns the exit status."""
+    parser = OneLineParser(
+        prog="rethink resume",
+        description="Train on from a file of weights (an export, a run's checkpoint or the seed's .pth.tar), in a new "
+        "run: with the file's own settings, or those of the protocol `seed`, where no option says otherwise.",
+    )
+    _add_storage_options(parser)
+    add_spec_options(parser)
+    add_run_options(parser)
+    arguments = parser.parse_args(argv)
+    return _in_one_line(parser.prog, lambda: _train_on(path, arguments))
+
+
+def _train_on(path: Path, arguments: argparse.Namespace) -> int:
+    file = read_weights(path)
+    sweep = sweep_from(file)
+    specs = sweep.specs("default", spec_overrides(arguments))
+    options = run_options(arguments)
+    run = start(sweep, "default", specs, arguments.storage, arguments.name, options, keep_trial, file)
+    return 0 if show_results([run]) else 1
 
 
 def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
@@ -70,11 +105,15 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
     )
-    parser.add_argument("--storage", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
-    parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
+    _add_storage_options(parser)
     add_spec_options(parser)
     add_run_options(parser)
     return parser
+
+
+def _add_storage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--storage", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
 
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
@@ -92,7 +131,9 @@ def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    (run,) = find_runs([arguments.run])
+    if arguments.options:
+        raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
+    (run,) = find_runs([arguments.path])
     return 0 if show_results([resume(run, keep_trial)]) else 1
 
 
@@ -131,6 +172,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "store": _store,
     "labels": _labels,
+    **weight_commands.COMMANDS,
 }
 
 

@@ -2,19 +2,24 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rethink.runner import RunOptions
+from rethink.protocol import PROTOCOLS
+from rethink.run_options import RunOptions
 from rethink.spec import TrialSpec
 
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(RunOptions))
 OPTION_DOCS = {
     "data_dir": "folder with the data set's files, for sources that are not embedded",
     "cache_dir": "folder of the prepared data sets (default: the user's cache folder)",
+    "writers": "processes that read and check JPEG images when a data set is prepared (default: one a CPU)",
+    "skip_broken": "leave out image files that cannot be read, and list them, instead of ending (default: off)",
+    "os_cache": "off: leave nothing of a data set in memory, for one that is larger than that (default: on)",
     "cpus_per_trial": "CPUs, and threads, of one trial (default: 1; another number of threads rounds otherwise)",
-    "gpus_per_trial": "GPUs of one trial, 0.5: two trials share one (default: 0, train on the CPU)",
+    "gpus_per_trial": "GPU of one trial, at most 1; 0.5: two trials share one (default: 0, train on the CPU)",
     "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: local)",
     "report_seconds": "least time between two reports of a trial to the controller (default: 1)",
     "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30)",
@@ -25,30 +30,46 @@ OPTION_DOCS = {
 def add_spec_options(parser: argparse.ArgumentParser) -> None:
     """One option for each field of TrialSpec; several values make it an axis of the sweep."""
     group = parser.add_argument_group("what is trained (each option takes one or more values, all are crossed)")
+    recipes = " or ".join(PROTOCOLS)
+    group.add_argument("--protocol", nargs="+", metavar="V", help=f"recipe that fills what is left open: {recipes}")
     for field in dataclasses.fields(TrialSpec):
         group.add_argument(
             _flag(field.name), nargs="+", metavar="V", default=None, type=_value(field), help=field.metadata["doc"]
         )
 
 
+def add_field_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """One option, with one value, for each of these fields of TrialSpec."""
+    fields = {field.name: field for field in dataclasses.fields(TrialSpec)}
+    for name in names:
+        doc = fields[name].metadata["doc"]
+        # No default: "none" may be a value.
+        parser.add_argument(_flag(name), metavar="V", default=argparse.SUPPRESS, type=_value(fields[name]), help=doc)
+
+
+def given_fields(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the fields that were given."""
+    return {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+
+
 def spec_overrides(arguments: argparse.Namespace) -> dict[str, list[Any]]:
-    """The fields of TrialSpec that were given on the command line."""
-    given = ((field.name, getattr(arguments, field.name)) for field in dataclasses.fields(TrialSpec))
-    return {name: values for name, values in given if values is not None}
+    """The fields of TrialSpec that were given on the command line, and the protocol."""
+    names = ("protocol", *(field.name for field in dataclasses.fields(TrialSpec)))
+    return {name: values for name in names if (values := getattr(arguments, name)) is not None}
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """One option for each field of RunOptions."""
+def add_run_options(parser: argparse.ArgumentParser, names: Sequence[str] = RUN_OPTIONS) -> None:
+    """One option for each of these fields of RunOptions."""
     group = parser.add_argument_group("where and how it runs (no result depends on these)")
-    for field in dataclasses.fields(RunOptions):
-        group.add_argument(
-            _flag(field.name), metavar="V", default=field.default, type=_value(field), help=OPTION_DOCS[field.name]
-        )
+    fields = {field.name: field for field in dataclasses.fields(RunOptions)}
+    for name in names:
+        field = fields[name]
+        group.add_argument(_flag(name), metavar="V", default=field.default, type=_value(field), help=OPTION_DOCS[name])
 
 
 def run_options(arguments: argparse.Namespace) -> RunOptions:
-    """The RunOptions given on the command line."""
-    return RunOptions(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(RunOptions)})
+    """The RunOptions given on the command line; what has no option there keeps its default."""
+    return RunOptions(**{name: getattr(arguments, name) for name in RUN_OPTIONS if hasattr(arguments, name)})
 
 
 def _flag(name: str) -> str:

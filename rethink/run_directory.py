@@ -4,7 +4,7 @@
     rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row
     outcomes.jsonl                  one line per trial that ended: why
     checkpoints/<spec id>.pt        the trial's newest state (atomically replaced)
-    start/<SHA-256>.pt              weights that trials start from, if not from the seed's
+    start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
     errors/<spec id>.txt            the traceback of a trial that failed
     store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
@@ -64,15 +64,16 @@ class RunDirectory:
     def checkpoint(self, spec_id: str) -> Path:
         return self.root / "checkpoints" / f"{spec_id}.pt"
 
-    def start_file(self, sha256: str) -> Path:
-        return self.root / "start" / f"{sha256}.pt"
+    def start_file(self, spec_id: str) -> Path:
+        return self.root / "start" / f"{spec_id}.pt"
 
     def error_file(self, spec_id: str) -> Path:
         return self.root / "errors" / f"{spec_id}.txt"
 
     def create(self, run: Mapping[str, Any]) -> None:
         """Make the folders and write run.json. Raises FileExistsError where a run already is."""
-        for folder in (self.rows, self.checkpoint("x").parent, self.error_file("x").parent, self.tensorboard):
+        files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
+        for folder in (self.rows, self.tensorboard, *(file.parent for file in files)):
             folder.mkdir(parents=True, exist_ok=True)
         if self.run_file.exists():
             raise FileExistsError(f"{self.root} already holds a run")

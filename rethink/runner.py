@@ -4,18 +4,20 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 from rich.console import Console
 
 from rethink.cost import expected_cost
-from rethink.data.beton import PreparedData, prepare
+from rethink.data.beton import PreparedData
+from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
 from rethink.entries import Entries
 from rethink.examples import write_label_examples
@@ -23,37 +25,17 @@ from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
-from rethink.run_directory import RunDirectory, rows_of
+from rethink.run_directory import RunDirectory, atomic_file, rows_of
+from rethink.run_options import RunOptions
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
 from rethink.tensorboard import write_hyperparameters
 from rethink.trainable import NetworkTrainable
 from rethink.trial import TrialSettings
+from rethink.weight_files import WeightFile, check_weights_fit
 
 Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """Where and how fast trials run; nothing that a result depends on, but for the threads' rounding."""
-
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
-    cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
-    gpus_per_trial: float = 0.0
-    ray_address: str = "local"  # "local": a Ray of this run's own; "auto" or an address: a cluster
-    report_seconds: float = 1.0
-    checkpoint_seconds: float = 30.0
-    max_failures: int = 3  # restarts of one trial from its checkpoint, before it counts as failed
-
-    def __post_init__(self) -> None:
-        """Raises SpecError for a number out of range."""
-        if not self.cpus_per_trial > 0:
-            raise SpecError(f"cpus_per_trial = {self.cpus_per_trial:g} is not allowed: above 0")
-        for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):
-            if not getattr(self, name) >= 0:
-                raise SpecError(f"{name} = {getattr(self, name):g} is not allowed: 0 or more")
 
 
 def start(
@@ -64,9 +46,14 @@ def start(
     name: str | None,
     options: RunOptions,
     keep: Keep,
+    weights: WeightFile | None = None,
 ) -> RunDirectory:
-    """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run."""
+    """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run.
+
+    `weights` is the file that trials with `start_from` start from; its content is copied into the run.
+    """
     prepared = _prepare_all(specs, options)
+    starts = {spec: _start_state(spec, weights, prepared) for spec in specs if spec.start_from is not None}
     _connect(options)
     resources = _resources(options)
     run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
@@ -78,11 +65,14 @@ def start(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),
             "data": {name: _describe(data) for name, data in prepared.items()},
-            "options": {key: _plain(value) for key, value in asdict(options).items()},
+            "options": options.to_dict(),
             "halving": asdict(sweep.halving) if sweep.halving else None,
             "specs": [spec.to_dict() for spec in specs],
         }
     )
+    for spec, state in starts.items():
+        with atomic_file(run.start_file(spec.spec_id)) as file:
+            torch.save(state, file)
     write_label_examples(run, specs, prepared)
     write_hyperparameters(run.tensorboard / "examples", specs)
     _execute(run, specs, prepared, options, resources, keep)
@@ -95,7 +85,7 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
     """
     recorded = run.read_run()
-    options = RunOptions(**{key: _restored(key, value) for key, value in recorded["options"].items()})
+    options = RunOptions.restored(recorded["options"])
     specs = [TrialSpec.from_dict(values) for values in recorded["specs"]]
     outcomes, _ = run.read_outcomes()
     left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
@@ -138,8 +128,8 @@ def _execute(
     settings = TrialSettings(
         run=run.root,
         data_sha256={name: data.content_sha256 for name, data in prepared.items()},
-        data_dir=options.data_dir,
-        cache_dir=options.cache_dir,
+        places=options.places,
+        os_cache=options.os_cache,
         device="cuda" if options.gpus_per_trial else "cpu",
         threads=max(1, int(resources["cpu"])),
         report_seconds=options.report_seconds,
@@ -210,16 +200,27 @@ class _Reporter(tune.Callback):
 
 
 def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, PreparedData]:
-    names = dict.fromkeys(spec.dataset for spec in specs)
-    prepared = {name: prepare(name, options.data_dir, options.cache_dir) for name in names}
+    by_data = {spec.stored_data: spec for spec in specs}
+    prepared = {name: prepare_for(spec, options.places) for name, spec in by_data.items()}
     for spec in specs:
-        check_fits(spec, prepared[spec.dataset])
+        check_fits(spec, prepared[spec.stored_data])
         _cost(spec, prepared)  # builds the network once, without memory: an impossible one fails here
     return prepared
 
 
+def _start_state(spec: TrialSpec, weights: WeightFile | None, prepared: Mapping[str, PreparedData]) -> dict[str, Any]:
+    if weights is None or weights.sha256 != spec.start_from:
+        raise SpecError(f"start_from = {spec.start_from!r} is not allowed: `rethink resume FILE` starts from a file")
+    check_weights_fit(weights, spec, prepared[spec.stored_data].classes)
+    for name, done in (("max_epochs", weights.epoch), ("max_steps", weights.steps)):
+        limit = getattr(spec, name)
+        if limit is not None and done >= limit:
+            raise SpecError(f"{name} = {limit} is not allowed: {weights.path} is at {done:,} already")
+    return weights.start_state(spec)
+
+
 def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
-    data = prepared[spec.dataset]
+    data = prepared[spec.stored_data]
     return expected_cost(spec, data.train.samples, data.classes)
 
 
@@ -280,11 +281,3 @@ def _describe(data: PreparedData) -> dict[str, Any]:
         "classes": data.classes,
         "class_names": list(data.class_names),
     }
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _restored(key: str, value: Any) -> Any:
-    return Path(value) if key.endswith("_dir") and value is not None else value

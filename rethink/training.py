@@ -77,16 +77,21 @@ class Training:
         self._pass = _Pass.restored(self._epoch_order(), begun, self._device) if begun else None
 
     def start_from(self, weights: Mapping[str, Any]) -> None:
-        """Start from other weights than the seed's, and their optimizer state, epoch and steps where they have them."""
-        self._load({"row": 0, "epochs_to_fit": None, "diverged": False, **weights})
+        """Start from other weights than the seed's, at their epoch and steps, with their optimizer's state if given.
+
+        The optimizer's settings are this spec's, whatever they were.
+        """
+        optimizer = self._optimizer.state_dict()
+        if weights["optimizer"] is not None:
+            optimizer["state"] = weights["optimizer"]
+        self._load({"row": 0, "epochs_to_fit": None, "diverged": False, **weights, "optimizer": optimizer})
 
     def _load(self, state: Mapping[str, Any]) -> None:
         for name, value in {**self._ended_epochs(state["epoch"]), **state}.items():
             if name in COUNTERS:
                 setattr(self, name, value)
         self.model.load_state_dict(state["model"])
-        if state["optimizer"] is not None:
-            self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(state["optimizer"])
 
     def _ended_epochs(self, epochs: int) -> dict[str, int]:
         """The counters after so many whole epochs: what states of earlier versions leave out."""
@@ -140,7 +145,7 @@ class Training:
         spec = self.spec
         if not (spec.random_crop or spec.random_resized_crop or spec.flip):
             return None
-        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1)
+        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1, spec.random_resized_crop)
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, begun: "_Pass") -> None:
         self._set_learning_rate()

@@ -4,14 +4,15 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from rethink.data.beton import PreparedData, prepare
+from rethink.data.beton import PreparedData
+from rethink.data.for_spec import DataPlaces, prepare_for
 from rethink.data.trial_data import StreamPool, check_same_data
 from rethink.metrics import Record, stop_reason
 from rethink.provenance import versions
@@ -26,9 +27,9 @@ class TrialSettings:
     """What a trial needs and no result depends on, but for the rounding that `device` and `threads` decide."""
 
     run: Path
-    data_sha256: dict[str, str]  # content checksum by data set: every node must read the same data
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
+    data_sha256: dict[str, str]  # content checksum by stored data: every node must read the same
+    places: DataPlaces = field(default_factory=DataPlaces)
+    os_cache: bool = True
     device: str = "cpu"
     threads: int = 1
     report_seconds: float = 1.0  # least time between two reports to the controller ...
@@ -42,15 +43,17 @@ class DataStore:
     def __init__(self, settings: TrialSettings) -> None:
         self._settings = settings
         self._prepared: dict[str, PreparedData] = {}
-        self.streams = StreamPool(read_ahead=settings.device != "cpu")
+        self.streams = StreamPool(
+            read_ahead=settings.device != "cpu", readers=settings.threads, os_cache=settings.os_cache
+        )
 
-    def prepared(self, dataset: str) -> PreparedData:
-        """The data set's betons on this node. Raises SpecError if its content is not what the run was started with."""
-        if dataset not in self._prepared:
-            prepared = prepare(dataset, self._settings.data_dir, self._settings.cache_dir)
-            check_same_data(prepared, self._settings.data_sha256[dataset], self._settings.run)
-            self._prepared[dataset] = prepared
-        return self._prepared[dataset]
+    def prepared(self, spec: TrialSpec) -> PreparedData:
+        """The betons of a spec on this node. Raises SpecError if they are not what the run was started with."""
+        if spec.stored_data not in self._prepared:
+            prepared = prepare_for(spec, self._settings.places)
+            check_same_data(prepared, self._settings.data_sha256[spec.stored_data], self._settings.run)
+            self._prepared[spec.stored_data] = prepared
+        return self._prepared[spec.stored_data]
 
 
 class Trial:
@@ -60,7 +63,7 @@ class Trial:
         self.spec = spec
         self._settings = settings
         self._run = RunDirectory(settings.run)
-        self._training = Training(spec, store.streams.open(spec, store.prepared(spec.dataset)), _device(settings))
+        self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
         self._last: Record | None = None
         self._next_checkpoint = time.monotonic() + settings.checkpoint_seconds
         self._rows: RowWriter | None = None
@@ -68,7 +71,7 @@ class Trial:
         if self._run.checkpoint(spec.spec_id).exists():
             self.load(self._run.checkpoint(spec.spec_id))
         elif spec.start_from is not None:
-            self._training.start_from(self._read(self._run.start_file(spec.start_from)))
+            self._training.start_from(self._read(self._run.start_file(spec.spec_id)))
 
     def run_until(self, due: Callable[[], bool]) -> Record:
         """Train to the next row, and on until `due` says so, an epoch of `report_epochs` or the trial's end.
@@ -141,7 +144,7 @@ class Trial:
             "device": self._settings.device,
             "threads": torch.get_num_threads(),
             "versions": versions(),
-            "data_sha256": self._settings.data_sha256[self.spec.dataset],
+            "data_sha256": self._settings.data_sha256[self.spec.stored_data],
             "resumed_from_epoch": resumed_from_epoch,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -129,9 +129,9 @@ def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
     for victim in (data.subset[0], data.subset[-1]):
         given = data.labels.given.copy()
         given[victim] = (given[victim] + 1) % 10
-        data.train.configure(28, given, data.train._pixels.corruption)
+        data.train.configure(28, given, None)
         assert not training._evaluator.interpolates(data.train, data.subset).fitted
-    data.train.configure(28, data.labels.given, data.train._pixels.corruption)
+    data.train.configure(28, data.labels.given, None)
     assert training._evaluator.interpolates(data.train, data.subset).fitted
 
 

@@ -1,0 +1,75 @@
+"""Export of a trial's weights as safetensors, with a model card in JSON that says what they are."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+
+from rethink.metrics import of_any_version, stop_reason
+from rethink.provenance import versions
+from rethink.run_directory import RunDirectory, replace_file, rows_of
+from rethink.spec import SpecError, TrialSpec
+from rethink.weight_files import EXPORT_SUFFIX, card_path, read_weights
+
+CARD = {"format": "rethink-export", "version": 1}
+MOST_CHOICES = 10  # that an error lists
+BEST = ("test_accuracy", "test_top5_accuracy")
+
+
+def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Path]:
+    """Write `<trial's name>.safetensors` and `.json` from the trial's newest checkpoint; return both paths.
+
+    `trial` is a spec id, the beginning of one, or a trial's name. Raises SpecError for none or several, and for a trial
+    without a checkpoint.
+    """
+    recorded = run.read_run()
+    spec = _find([TrialSpec.from_dict(values) for values in recorded["specs"]], trial)
+    checkpoint = run.checkpoint(spec.spec_id)
+    if not checkpoint.exists():
+        raise SpecError(f"trial {spec.name} has no checkpoint: it has not begun, or {checkpoint} was removed")
+    file = read_weights(checkpoint)
+    content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
+    weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
+    card = {
+        **CARD,
+        "trial": spec.name,
+        "spec": spec.to_dict(),
+        "weights": {"file": weights.name, "sha256": hashlib.sha256(content).hexdigest()},
+        "place": {"epoch": file.epoch, "steps": file.steps, "images_seen": file.images_seen},
+        "metrics": _metrics(run, spec, file.steps),
+        "data": recorded["data"][spec.stored_data],
+        "versions": {"of the run": recorded["versions"], "of the export": versions()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(weights, content)
+    replace_file(card_path(weights), (json.dumps(card, indent=1) + "\n").encode())
+    return weights, card_path(weights)
+
+
+def _find(specs: Sequence[TrialSpec], trial: str) -> TrialSpec:
+    found = [spec for spec in specs if trial == spec.name or (trial and spec.spec_id.startswith(trial))]
+    if len(found) == 1:
+        return found[0]
+    choices = [f"{spec.spec_id} ({spec.name})" for spec in found or specs]
+    more = f" and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
+    what = "stands for several trials" if found else "is no trial of this run"
+    raise SpecError(f"{trial!r} {what}; choose from {', '.join(choices[:MOST_CHOICES])}{more}")
+
+
+def _metrics(run: RunDirectory, spec: TrialSpec, steps: int) -> dict[str, Any]:
+    """What was measured of these weights or, where no row was due at their step, of the trial before it."""
+    rows = [of_any_version(row) for row in rows_of(run.read_attempts(spec.spec_id)).values()]
+    rows = [row for row in rows if row["steps"] <= steps]
+    if not rows:
+        return {"last_row": None}
+    best = {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in BEST}
+    return {
+        "last_row": rows[-1],
+        "last_row_is_of_these_weights": rows[-1]["steps"] == steps,
+        "stop_reason": stop_reason(spec, rows[-1]),
+        "best_on_the_test_set_so_far": best,
+        "about_the_best": "early stopping's potential, chosen on the test set: neither a result nor these weights",
+    }

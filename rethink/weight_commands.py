@@ -1,0 +1,95 @@
+"""The commands around data and weights: prepare, export, evaluate; and the sweep that trains on from a file."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rethink.data import sources
+from rethink.data.beton import PreparedData, prepare
+from rethink.data.sources import JpegForm
+from rethink.export import export_trial
+from rethink.options import OneLineParser, add_field_options, add_run_options, given_fields, run_options
+from rethink.run_directory import find_runs
+from rethink.spec import SpecError
+from rethink.sweep import Sweep
+from rethink.weight_evaluation import SEED_NETWORK, evaluate_weights, spec_to_evaluate, to_text
+from rethink.weight_files import WeightFile, read_weights
+
+DEVICES = ("cpu", "cuda")
+PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
+STORED_FORM = ("max_side", "jpeg_quality")
+EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "normalization")
+
+
+def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    """The parsers of COMMANDS."""
+    prepared = commands.add_parser(
+        "prepare", help="write a data set's betons, which a run otherwise does when it starts"
+    )
+    prepared.add_argument("dataset", choices=sources.names(), metavar="DATASET", help=", ".join(sources.names()))
+    add_field_options(prepared, STORED_FORM)
+    add_run_options(prepared, PLACES)
+    exported = commands.add_parser("export", help="write a trial's weights as safetensors, with a model card")
+    exported.add_argument("run", type=Path, help="run directory")
+    exported.add_argument("trial", help="spec id, the beginning of one, or name of the trial")
+    exported.add_argument("--output", type=Path, help="folder of the two files (default: exports/ in the run)")
+    evaluated = commands.add_parser("evaluate", help="top-1 and top-5 accuracy of a file of weights, train and test")
+    evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the seed's .pth.tar")
+    evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
+    add_field_options(evaluated, EVALUATED_ON)
+    add_run_options(evaluated, PLACES)
+
+
+def sweep_from(file: WeightFile) -> Sweep:
+    """The sweep of one trial that trains on from a file of weights."""
+    block: dict[str, Any] = {"protocol": "seed", **SEED_NETWORK} if file.spec is None else file.spec.to_dict()
+    return Sweep(
+        name=f"from-{file.path.name.split('.')[0]}",
+        about=f"Trains on from {file.path}.",
+        variants={"default": [{**block, "start_from": file.sha256}]},
+    )
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    options, form = run_options(arguments), sources.get(arguments.dataset).jpeg
+    given = given_fields(arguments, STORED_FORM)
+    if form is not None:
+        form = JpegForm(given.get("max_side", form.max_side), given.get("jpeg_quality", form.quality))
+    elif given:
+        raise SpecError(f"{', '.join(given)} is not allowed: {arguments.dataset} is not kept as JPEG")
+    writing = options.places.writing
+    print(_about(prepare(arguments.dataset, options.data_dir, options.cache_dir, form, writing)))
+    return 0
+
+
+def _about(data: PreparedData) -> str:
+    lines = [f"{data.source}: {data.classes} classes, content {data.content_sha256[:12]}"]
+    for name, beton in (("train", data.train), ("test", data.test)):
+        left_out = f", {len(beton.skipped):,} broken ones left out" if beton.skipped else ""
+        lines.append(f"{name:6}{beton.samples:>10,} images, {beton.file_size / 1e6:,.1f} MB{left_out}  {beton.path}")
+    return "\n".join(lines)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    for path in export_trial(run, arguments.trial, arguments.output or run.root / "exports"):
+        print(path)
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    file = read_weights(arguments.file)
+    spec = spec_to_evaluate(file, given_fields(arguments, EVALUATED_ON))
+    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    print(to_text(file, evaluate_weights(file, spec, run_options(arguments).places, device)))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "prepare": _prepare,
+    "export": _export,
+    "evaluate": _evaluate,
+}

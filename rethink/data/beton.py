@@ -26,11 +26,12 @@ import filelock
 import platformdirs
 
 from rethink.data import sources
-from rethink.data.beton_writer import ALLOCATION_BYTES, write_samples
+from rethink.data.beton_writer import ALLOCATION_BYTES
 from rethink.data.checksum_stamps import stamped_checksum, write_stamp
 from rethink.data.jpeg_writer import JpegSamples
-from rethink.data.sources import DataError, FileSplit, ImageData, ImageSource, JpegForm, Split
+from rethink.data.sources import DataError, ImageData, ImageSource, JpegForm
 from rethink.data.sources.checked_split import CheckedSplit
+from rethink.data.split_writer import write_split
 from rethink.data.writing import Writing
 from rethink.spec import SpecError
 
@@ -252,10 +253,8 @@ def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | No
     with tempfile.TemporaryDirectory(dir=cache.folder, prefix="partial-") as partial:
         for name, split in (("train", data.train), ("test", data.test)):
             path, what = Path(partial, f"{name}.beton"), f"{cache.source} {name}"
-            if isinstance(split, FileSplit):
-                beton = _write_files(path, split, data.class_names, what, cache.form, writing, data_dir)
-            else:
-                beton = _write_split(path, split, data.class_names, what, cache.form)
+            samples = write_split(path, split, data.class_names, what, cache.form, writing, data_dir)
+            beton = _describe(path, samples, data.class_names)
             betons[name] = dataclasses.replace(beton, path=cache.beton(name))
             _write_sidecar(path.with_suffix(".json"), cache.identity(name), betons[name])
         prepared = PreparedData(cache.source, **betons)
@@ -268,32 +267,9 @@ def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | No
     return prepared
 
 
-def _write_split(path: Path, split: Split, class_names: tuple[str, ...], what: str, form: JpegForm | None) -> Beton:
-    if form is not None:
-        raise DataError(f"{what} is said to be kept as JPEG, but its source delivers no FileSplit")
-    samples = CheckedSplit(split, len(class_names), what)
-    write_samples(path, samples)
-    return _beton(path, samples, class_names)
-
-
-def _write_files(
-    path: Path,
-    split: FileSplit,
-    class_names: tuple[str, ...],
-    what: str,
-    form: JpegForm | None,
-    writing: Writing,
-    data_dir: Path | None,
-) -> Beton:
-    if form is None:
-        raise DataError(f"{what} is image files of any size, but its source names no form to keep them in")
-    samples = JpegSamples(split, class_names, form, writing, what, data_dir)
-    samples.write(path)
-    return dataclasses.replace(_beton(path, samples, class_names), jpeg=True, skipped=samples.skipped)
-
-
-def _beton(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[str, ...]) -> Beton:
+def _describe(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[str, ...]) -> Beton:
     _sync(path)
+    jpeg, skipped = (True, samples.skipped) if isinstance(samples, JpegSamples) else (False, ())
     height, width, channels = samples.shape
     return Beton(
         path=path,
@@ -307,6 +283,8 @@ def _beton(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[s
         content_sha256=samples.sha256,
         file_size=path.stat().st_size,
         checksum=_hash_file(path),
+        jpeg=jpeg,
+        skipped=skipped,
     )
 
 

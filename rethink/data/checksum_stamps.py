@@ -1,5 +1,6 @@
 """Checksums of large files, kept beside them: 100 GB would take every process minutes to hash."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -28,7 +29,8 @@ def write_stamp(path: Path, checksum: str) -> None:
         partial.write_text(json.dumps({"state": _state(path), "checksum": checksum}))
         os.replace(partial, _stamp(path))
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _stamp(path: Path) -> Path:

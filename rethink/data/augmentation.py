@@ -82,7 +82,7 @@ def centre_views(number: int, size: tuple[int, int], crop: int) -> npt.NDArray[n
 
 def centre_boxes(heights: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """(n, 5): the boxes of unaugmented images: a centred square of 7/8 of the shorter side, not mirrored."""
-    side = np.maximum((_CENTRE * np.minimum(heights, widths)).astype(np.int64), 1)
+    side = (_CENTRE * np.minimum(heights, widths)).astype(np.int64)
     return _centred(heights, widths, side, side)
 
 

@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 import pytest
 import torch
+from torchvision.transforms import Normalize
 
 from rethink.corruption.labels import corrupt_labels
 from rethink.corruption.pixels import pixel_corruption
@@ -22,6 +24,7 @@ from rethink.data.stored import stored_images
 from rethink.data.trial_data import StreamPool
 from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
+from tests.page_cache import pages_held
 from tests.plain_pixels import expected_noise, expected_random_pixels, image_state
 
 CPU = torch.device("cpu")
@@ -125,14 +128,15 @@ def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: Pre
         "from rethink.data.augmentation import Augmentation\n"
         "from rethink.data.beton import prepare\n"
         "from rethink.data.loaders import BetonStream\n"
-        "from rethink.spec import PIXEL_CORRUPTIONS\n"
+        "from rethink.spec import NORMALIZATIONS, PIXEL_CORRUPTIONS\n"
         "stream = BetonStream(prepare('fashion_mnist_mini', None, Path(sys.argv[1])).train, read_ahead=True)\n"
         "digest = hashlib.sha256()\n"
         "for kind in PIXEL_CORRUPTIONS:\n"
-        "    pixels = pixel_corruption(kind, 0, 'train', (28, 28), stream.beton.mean, stream.beton.std)\n"
-        "    stream.configure(28, stream.true_labels, pixels)\n"
+        "  pixels = pixel_corruption(kind, 0, 'train', (28, 28), stream.beton.mean, stream.beton.std)\n"
+        "  for normalization in NORMALIZATIONS:\n"
+        "    stream.configure(28, stream.true_labels, pixels, normalization)\n"
         "    for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu'), Augmentation(4, True, 0, 1)):\n"
-        "        digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
+        "      digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
         "print(digest.hexdigest())\n"
     )
     cache = str(prepared.train.path.parents[1])
@@ -222,6 +226,33 @@ def test_reading_ahead_changes_no_byte(prepared: PreparedData) -> None:
     here, ahead = (everything(BetonStream(prepared.train, flag), np.arange(1000), 128) for flag in (False, True))
     assert np.array_equal(here[0].view(np.uint32), ahead[0].view(np.uint32))
     assert np.array_equal(here[1], ahead[1])
+
+
+@pytest.mark.parametrize("kind", ["none", "gaussian"])
+def test_other_normalizations_are_what_torchvision_and_numpy_compute(
+    stream: BetonStream, prepared: PreparedData, kind: str
+) -> None:
+    pixels = pixel_corruption(kind, 0, "train", (28, 28), prepared.train.mean, prepared.train.std)
+    corrupted = np.zeros((500, 28, 28, 3), pixels.dtype)
+    pixels.apply(stored_images(prepared.train, np.arange(500)), np.arange(500), corrupted)
+    levels = torch.from_numpy(corrupted).permute(0, 3, 1, 2).double() / pixels.unit
+    for normalization, expected in (
+        ("imagenet", Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(levels / 255)),
+        ("unit", levels / 127.5 - 1),
+    ):
+        stream.configure(28, stream.true_labels, pixels, normalization)
+        given, _ = everything(stream, np.arange(500), 128)
+        np.testing.assert_allclose(given, expected.numpy(), rtol=0, atol=2e-6)
+
+
+def test_without_os_cache_no_byte_differs_and_none_stays_in_memory(disk_folder: Path) -> None:
+    beton = prepare("fashion_mnist_mini", None, disk_folder).train
+    uncached = BetonStream(beton, read_ahead=False, os_cache=False)
+    given = everything(uncached, epoch_order(np.arange(1000), 0, 1), 100)
+    assert pages_held(beton.path) == 0
+    expected = everything(BetonStream(beton, read_ahead=False), np.arange(1000), 128)
+    assert np.array_equal(given[0].view(np.uint32), expected[0].view(np.uint32))
+    assert pages_held(beton.path) > 0
 
 
 def test_five_hundred_trials_in_one_process_grow_neither_threads_nor_memory(

@@ -16,6 +16,7 @@ from analysis.conditions import (
     imagenet_variants,
     on_imagenet,
     regularizers,
+    seed_variant,
 )
 from analysis.curves import Axis, Published, Subject, curves_figure
 from analysis.frames import Frames
@@ -28,6 +29,7 @@ LOSS = Axis("train_loss", "training loss")
 TRAIN, TEST = Axis("train_accuracy", "train accuracy"), Axis("test_accuracy", "test accuracy")
 
 EXPLICIT = "Effect of Explicit Regularization on\nGeneralization Performance"
+SEEDS_VARIANTS = "imagenet_regularization"  # of the figures of ImageNet
 
 Scale = Callable[[pd.DataFrame], str]
 
@@ -51,11 +53,10 @@ def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -
         subject, scale = Subject(EXPLICIT, *explicit), scale_of(explicit[0])
         figure = curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
         yield "explicit_regularization", figure
-    imagenet = imagenet_of(frames.trials)
-    if imagenet is not None:
-        subject, scale, published = Subject(EXPLICIT, *imagenet), scale_of(imagenet[0]), _published_variants()
-        figure = curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, published, across)
-        yield "imagenet_regularization", figure
+    for name, imagenet in imagenet_of(frames.trials).items():
+        title, ends = (EXPLICIT, _published_variants()) if name == SEEDS_VARIANTS else (f"{EXPLICIT} (Table 2)", None)
+        subject, scale = Subject(title, *imagenet), scale_of(imagenet[0])
+        yield name, curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
 
 
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
@@ -85,14 +86,22 @@ def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
     return _compared(chosen, regularizers, order, REGULARIZERS)
 
 
-def imagenet_of(trials: pd.DataFrame) -> Chosen | None:
-    """The ImageNet trials on true labels and pixels, even of one variant; those that the seed ran come first."""
+def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
+    """By the figure's name, the ImageNet trials on true labels and pixels: the seed's variants; apart, the others."""
     chosen = trials[(condition(trials) == CONDITIONS[0]) & on_imagenet(trials)]
-    if chosen.empty:
-        return None
-    lines, first = imagenet_variants(chosen), list(seed_variants())
-    order = (*first, *sorted(set(lines) - set(first)))
-    return chosen, lines, order, (*REGULARIZERS, *SCHEDULE)
+    first = seed_variants()
+    is_seeds = [seed_variant(trial) in first for trial in chosen.to_dict("records")]
+    parts = {
+        SEEDS_VARIANTS: (chosen[is_seeds], [*first]),
+        "imagenet_table_2": (chosen[[not own for own in is_seeds]], []),
+    }
+    return {name: _variants(own, known) for name, (own, known) in parts.items() if len(own)}
+
+
+def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
+    """Lines by toggles, the known ones first, whether there are trials of them or not."""
+    lines = imagenet_variants(trials)
+    return trials, lines, (*known, *sorted(set(lines) - set(known))), (*REGULARIZERS, *SCHEDULE)
 
 
 def _compared(

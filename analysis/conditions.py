@@ -42,6 +42,15 @@ def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
     return pd.Series([" + ".join(on) for on in words], index=trials.index, dtype="string")
 
 
+def seed_variant(trial: Mapping[Any, Any]) -> str | None:
+    """The same of one trial with dropout and without weight decay, as all of the seed's, its strengths untold."""
+    augmented = is_augmented(trial)
+    if augmented is None or trial["dropout"] == 0 or trial["weight_decay"] > 0:
+        return None
+    crops, schedule = "augmentation" if augmented else "no augmentation", _schedule_in_words(trial, several=False)
+    return " + ".join([crops, schedule, "dropout"])
+
+
 def on_imagenet(trials: pd.DataFrame) -> "pd.Series[Any]":
     """Whether a trial is one of ImageNet, which has a figure and tables of its own."""
     return trials["dataset"].astype("string") == "imagenet"

@@ -128,6 +128,8 @@ def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Loo
             axes.plot(xs, ys, color=look.color, marker=look.marker, linestyle=dash, **quiet)
     if published.log:
         axes.set_yscale("log")
+    if published.ends:
+        axes.set_xlim(left=0)
     _label(axes, published.x_label, columns)
 
 

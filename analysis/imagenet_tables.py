@@ -7,8 +7,8 @@ import pandas as pd
 
 from analysis.captions import MISSING
 from analysis.cells import LEVEL
-from analysis.comparisons import imagenet_of, seed_variants
-from analysis.conditions import CONDITIONS, REGULARIZERS, augmentation_text, condition, is_augmented, on_imagenet
+from analysis.comparisons import SEEDS_VARIANTS, imagenet_of, seed_variants
+from analysis.conditions import CONDITIONS, REGULARIZERS, augmentation_text, condition, on_imagenet, seed_variant
 from analysis.published import read
 from analysis.summary import ended_trials
 from analysis.table import Table
@@ -57,24 +57,23 @@ def table_2(trials: pd.DataFrame) -> Table | None:
 
 def variants_table(trials: pd.DataFrame) -> Table | None:
     """The seed's three variants: dropout, no weight decay, with augmentation and schedule or without."""
-    chosen = imagenet_of(trials)
+    chosen = imagenet_of(trials).get(SEEDS_VARIANTS)
     if chosen is None:
         return None
     own, lines, _, _ = chosen
     source, published = read("seed_imagenet_explicit_regularization").source, seed_variants()
     rows = []
     for cell, group in sorted(cells_of(own, _TOLD), key=_in_the_papers_order):
-        if cell["weight_decay"] == 0 and cell["dropout"] > 0 and (variant := _variant(cell)) in published:
-            theirs = _of_seed(published[variant]) if cell["model"] == MODEL else [MISSING] * 3
-            name = str(lines[group.index[0]])
-            running = _percent(ended_trials(group)["train_accuracy"])
-            train, _, test, _ = _measured(group)
-            rows.append([*network_of(cell), name, fitted_of(cell), _thousands(group), running, train, test, *theirs])
+        theirs = _of_seed(published[str(seed_variant(cell))]) if cell["model"] == MODEL else [MISSING] * 3
+        running = _percent(ended_trials(group)["train_accuracy"])
+        train, _, test, _ = _measured(group)
+        told = [str(lines[group.index[0]]), fitted_of(cell), _thousands(group)]
+        rows.append([*network_of(cell), *told, running, train, test, *theirs])
     head = ["thousand steps", "train, running, %", "train, %", "test, %"]
-    theirs = [f"{name}, published" for name in ("thousand steps", "train", "test")]
-    names = [*NETWORK, "variant", "fitted", *head, *theirs]
+    names = [*NETWORK, "variant", "fitted", *head]
+    names += [f"{name}, published" for name in ("thousand steps", "train", "test")]
     title = "ImageNet, variants of the seed (Effect of Explicit Regularization)"
-    return Table(title, f"Published: {source}. {_VARIANTS}", names, rows) if rows else None
+    return Table(title, f"Published: {source}. {_VARIANTS}", names, rows)
 
 
 def _in_the_papers_order(pair: tuple[Row, pd.DataFrame]) -> tuple[Any, ...]:
@@ -91,15 +90,6 @@ def _toggles(cell: Row) -> list[str]:
 
 def _has_schedule(cell: Row) -> bool:
     return bool(cell["learning_rate_decay"] < 1)
-
-
-def _variant(cell: Row) -> str | None:
-    """The seed's name of it, dropout being on."""
-    augmented = is_augmented(cell)
-    if augmented is None:
-        return None
-    schedule = "LR schedule" if _has_schedule(cell) else "no LR schedule"
-    return " + ".join(["augmentation" if augmented else "no augmentation", schedule, "dropout"])
 
 
 def _measured(trials: pd.DataFrame) -> list[str]:

@@ -91,6 +91,21 @@ def test_strengths_and_contexts_stand_apart_and_the_unpaired_are_counted(tmp_pat
     assert sorted(rows) == [[False, 0.2, 1, 0], [False, 0.5, 1, 1], [True, 0.5, 1, 0]]
 
 
+def test_augmentation_is_both_or_neither(tmp_path):
+    fields = [{}, {"flip": True}, {"random_resized_crop": True}, {"flip": True, "random_resized_crop": True}]
+    accuracies = dict(zip([spec(max_epochs=50, **one) for one in fields], (0.7, 0.72, 0.75, 0.8), strict=True))
+    table = measured(tmp_path, {one: (10, accuracy) for one, accuracy in accuracies.items()})
+    tested = table[table["measure"] == "test_accuracy"]
+    rows = tested[["regularizer", "flip", "random_resized_crop", "mean"]].round(6).to_numpy().tolist()
+    assert sorted(rows) == [
+        ["augmentation", False, False, 0.1],
+        ["flip", False, False, 0.02],
+        ["flip", False, True, 0.05],
+        ["random_resized_crop", False, False, 0.05],
+        ["random_resized_crop", True, False, 0.08],
+    ]
+
+
 def test_an_unfinished_trial_is_no_result(tmp_path):
     run = make_run(tmp_path / "demo", [spec(), spec(dropout=0.5)])
     write_attempt(run, spec(), [record(9, 9)])

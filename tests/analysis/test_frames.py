@@ -8,7 +8,7 @@ import warnings
 
 import pandas as pd
 import pytest
-from made_runs import IMAGES, make_run, record, spec, write_attempt, write_trial
+from made_runs import IMAGES, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
 from analysis import history
 from analysis.columns import EPOCHS, RECORD, TRIALS
@@ -329,5 +329,159 @@ def test_a_value_of_another_type_is_refused_in_one_line(tmp_path, column, value)
     lines[2] = re.sub(f'"{column}": \\d+', f'"{column}": {value}', lines[2])
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(SpecError, match="another type" if column == "images_seen" else column) as error:
+        load(run.root)
+    assert "\n" not in str(error.value)
+
+
+STEP_LIMITED = {"max_epochs": 1000, "max_steps": 40, "evaluate_steps": 10, "batch_size": 125}  # 16 steps an epoch
+
+
+def test_rows_inside_an_epoch_count_by_their_steps(tmp_path):
+    one = spec(**STEP_LIMITED)
+    run = make_run(tmp_path / "demo", [one])
+    steps = [10, 16, 20, 30, 32, 40]
+    write_attempt(run, one, rows_by_steps(steps[:5], 16, train_accuracy=[0.1] * 5))
+    restored = rows_by_steps(steps, 16, train_accuracy=[0.7] * 6, test_error=[0.9, 0.5, 0.2, 0.4, 0.3, 0.6])[2:]
+    write_attempt(run, one, restored, resumed_from_epoch=1)
+    frames = load(run.root)
+    assert frames.epochs["steps"].tolist() == steps
+    assert frames.epochs["epoch"].tolist() == [0, 1, 1, 1, 2, 2]
+    assert frames.epochs["train_accuracy"].tolist() == [0.1, 0.1, 0.7, 0.7, 0.7, 0.7]
+    assert frames.epochs["fitted"].isna().tolist() == [True, False, True, True, False, True]
+    trial = only(frames.trials)
+    assert (trial["status"], trial["stop_reason"], trial["fitted"]) == ("censored", "max_steps", False)
+    assert (trial["epochs"], trial["steps"], trial["horizon"], trial["seconds"]) == (2, 40, 2, 6 * 1.75)
+
+
+def test_a_trial_that_ends_before_an_epoch_has_begun(tmp_path):
+    one = spec(**{**STEP_LIMITED, "max_steps": 10})
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, rows_by_steps([5, 10], 16))
+    frames = load(run.root)
+    trial = only(frames.trials)
+    assert (trial["status"], trial["epochs"], trial["steps"], trial["horizon"]) == ("censored", 0, 10, 0)
+    assert trial["test_error"] == 0.25
+    assert frames.epochs["row"].tolist() == [1, 2]
+
+
+def test_the_best_is_beside_the_last_and_each_score_chooses_its_own_row(tmp_path):
+    one = spec(**STEP_LIMITED)
+    run = make_run(tmp_path / "demo", [one])
+    scores = {
+        "test_error": [0.5, 0.25, None, 0.375],
+        "test_top5_accuracy": [0.875, 0.75, None, 0.5],
+        "train_eval_accuracy": [0.1, 0.2, 0.3, 0.4],
+        "train_eval_top5_accuracy": [0.5, 0.6, 0.7, 0.8],
+        "exact_train_top5_accuracy": [None, None, None, 0.9],
+    }
+    write_attempt(run, one, rows_by_steps([10, 20, 30, 40], 16, **scores))
+    trial = only(load(run.root).trials)
+    assert (trial["test_accuracy"], trial["best_test_accuracy"]) == (0.625, 0.75)
+    assert (trial["test_top5_accuracy"], trial["best_test_top5_accuracy"]) == (0.5, 0.875)
+    assert (trial["train_eval_accuracy"], trial["train_eval_top5_accuracy"]) == (0.4, 0.8)
+    assert trial["exact_train_top5_accuracy"] == 0.9
+
+
+def test_images_to_fit_are_those_of_the_fit_and_not_of_a_row_inside_the_next_epoch(tmp_path):
+    one = spec(**{**STEP_LIMITED, "epochs_after_fit": 1})
+    run = make_run(tmp_path / "demo", [one])
+    rows = rows_by_steps([10, 16, 20, 30, 32], 16, fit=1)
+    write_attempt(run, one, rows)
+    assert only(load(run.root).trials)["images_to_fit"] == IMAGES
+    (path,) = run.rows.iterdir()
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"steps": 16,' not in line))
+    trial = only(load(run.root).trials)
+    assert pd.isna(trial["images_to_fit"]), "the row of the fit is lost"
+    assert (trial["epochs_to_fit"], pd.isna(trial["seconds"])) == (1, True)
+
+
+def test_a_trial_begun_from_a_file_has_no_lost_rows(tmp_path):
+    one = spec(start_from="ab" * 32)
+    run = make_run(tmp_path / "demo", [one])
+    rows = [record(epoch, row=row, steps=1600 + 16 * row) for row, epoch in ((1, 101), (2, 102))]
+    write_attempt(run, one, rows)
+    assert only(load(run.root).trials)["seconds"] == 2 * 1.75
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "horizon"),
+    [
+        ({}, [], 2),  # of the spec: 2000 images, 125 a step
+        ({"train_samples": None}, [], None),
+        ({"train_samples": None}, [10, 16], 2),
+        ({"train_samples": None}, [10], None),
+        ({"train_samples": None}, [30, 32], 2),  # of a row after an epoch, whatever came before
+        ({"max_epochs": 1}, [10], 1),
+        ({"max_steps": None}, [10], 1000),
+        ({"start_from": "ab" * 32}, [], None),
+        ({"start_from": "ab" * 32}, [16], 2),
+    ],
+)
+def test_the_horizon_is_the_last_epoch_within_reach(tmp_path, changes, steps, horizon):
+    one = spec(**{**STEP_LIMITED, **changes})
+    run = make_run(tmp_path / "demo", [one])
+    if steps:
+        write_attempt(run, one, rows_by_steps(steps, 16))
+    found = only(load(run.root).trials)["horizon"]
+    assert pd.isna(found) if horizon is None else found == horizon
+
+
+def test_from_a_file_the_horizon_counts_from_where_the_file_left_off(tmp_path):
+    """The file's own epochs were of another length: 10 of them, 1,000 steps; from there on it is 16 steps an epoch."""
+    one = spec(**{**STEP_LIMITED, "max_steps": 1040, "train_samples": None}, start_from="ab" * 32)
+    run = make_run(tmp_path / "demo", [one])
+    write_attempt(run, one, [record(10 + row, row=row, steps=1000 + 16 * row) for row in (1, 2)])
+    assert only(load(run.root).trials)["horizon"] == 12
+
+
+ADDED = ("row", "test_top5_accuracy", "train_eval_accuracy", "train_eval_top5_accuracy", "exact_train_top5_accuracy")
+ADDED_TO_SPEC = (
+    *("max_side", "jpeg_quality", "normalization", "random_resized_crop", "decay_images", "optimizer"),
+    *("gradient_clip", "max_steps", "evaluate_steps", "train_eval_samples", "start_from"),
+)
+
+
+def without(path, names):
+    """The JSON lines of a file, as a version wrote them that did not have these names."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [{name: value for name, value in line.items() if name not in names} for line in lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def test_a_run_of_the_earlier_version_reads_as_if_written_today(tmp_path):
+    one, logged = spec(seed=1), spec(seed=2)
+    run = make_run(tmp_path / "demo", [one, logged])
+    path = write_attempt(run, one, [record(1), record(2), record(3, 3)])
+    log_of_ray(run, logged, [record(1), record(2, 2)])
+    with pytest.warns(UserWarning, match="2 lost row"):
+        expected = load(run.root)
+    without(path, ADDED)
+    without(run.tune / "start-001" / logged.name / "result.json", ADDED)
+    asked = json.loads(run.run_file.read_text())
+    asked["specs"] = [{name: own[name] for name in own if name not in ADDED_TO_SPEC} for own in asked["specs"]]
+    run.run_file.write_text(json.dumps(asked))
+    assert '"row"' not in path.read_text()
+    with pytest.warns(UserWarning, match="2 lost row"):
+        frames = load(run.root)
+    pd.testing.assert_frame_equal(frames.trials, expected.trials)
+    pd.testing.assert_frame_equal(frames.epochs, expected.epochs)
+    assert frames.epochs["row"].tolist() == [1, 2, 3, 1, 2]
+    assert frames.trials["seconds"].tolist() == [3 * 1.75, 2 * 1.75]
+
+
+def test_a_trial_restored_by_today_s_version_has_rows_of_both(tmp_path):
+    one = spec()
+    run = make_run(tmp_path / "demo", [one])
+    without(write_attempt(run, one, [record(1), record(2)]), ADDED)
+    write_attempt(run, one, [record(2), record(3, 3)], resumed_from_epoch=1)
+    frames = load(run.root)
+    assert (frames.epochs["row"].tolist(), only(frames.trials)["seconds"]) == ([1, 2, 3], 3 * 1.75)
+
+
+@pytest.mark.parametrize("names", [("row",), ADDED[1:], (*ADDED, "steps")])
+def test_rows_that_lack_anything_else_are_refused(tmp_path, names):
+    run = make_run(tmp_path / "demo", [spec()])
+    without(write_trial(run, spec(), epochs=2), names)
+    with pytest.raises(SpecError, match="written by another version") as error:
         load(run.root)
     assert "\n" not in str(error.value)

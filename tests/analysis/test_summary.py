@@ -4,7 +4,7 @@ import statistics
 
 import pandas as pd
 import pytest
-from made_runs import make_run, record, spec, write_attempt, write_trial
+from made_runs import make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
 from analysis.columns import STATISTICS
 from analysis.frames import load
@@ -205,3 +205,42 @@ def test_a_trial_that_fitted_is_neither_diverged_nor_given_up(tmp_path):
     run.record_outcome(specs[1].spec_id, "scheduler", 3)
     cell = only(summary(load(run.root).trials))
     assert (cell["fitted"], cell["censored"], cell["diverged"], cell["given_up"], cell["km_median"]) == (2, 0, 0, 0, 2)
+
+
+STEPS = {"max_epochs": 1000, "max_steps": 70, "evaluate_steps": 10, "batch_size": 125}  # 4 epochs of 16 steps, and 6
+
+
+def test_the_mean_of_step_limited_trials_is_restricted_to_the_epochs_within_reach(tmp_path):
+    """By hand: of four trials one fits after 2 epochs, one diverges in the third, two are censored inside the fifth."""
+    specs = [spec(seed=seed, **STEPS) for seed in range(4)]
+    run = make_run(tmp_path / "demo", specs)
+    write_attempt(run, specs[0], rows_by_steps([10, 16, 20, 30, 32], 16, fit=2))
+    rows = rows_by_steps([10, 16, 30, 32, 40], 16, diverged=[False] * 4 + [True])
+    write_attempt(run, specs[1], rows)
+    for one in specs[2:]:
+        write_attempt(run, one, rows_by_steps([16, 32, 48, 64, 70], 16))
+    cell = only(summary(load(run.root).trials))
+    assert (cell["horizon"], cell["fitted"], cell["censored"], cell["diverged"]) == (4, 1, 3, 1)
+    assert cell["restricted_mean"] == 2 + 0.75 * 2
+    assert (cell["epochs_to_fit_above"], cell["unfitted_from"]) == (3, 2)
+
+
+def test_a_limit_within_the_first_epoch_leaves_no_mean(tmp_path):
+    one = spec(**{**STEPS, "max_steps": 10})
+    run = make_run(tmp_path / "demo", [one, spec(**{**STEPS, "max_steps": 10}, seed=1)])
+    write_attempt(run, one, rows_by_steps([10], 16))
+    cell = only(summary(load(run.root).trials))
+    assert (cell["horizon"], cell["censored"], cell["epochs_to_fit_above"]) == (0, 1, 0)
+    assert cell[["restricted_mean", "km_median"]].isna().all()
+    assert (cell["test_error_n"], cell["test_error_mean"]) == (1, 0.25)
+
+
+def test_a_horizon_that_no_trial_knows_leaves_no_mean(tmp_path):
+    specs = [spec(**STEPS, train_samples=None, seed=seed) for seed in range(2)]
+    run = make_run(tmp_path / "demo", specs)
+    write_attempt(run, specs[0], [record(0, row=1, steps=10, fitted=None, diverged=True, test_error=None)])
+    cell = only(summary(load(run.root).trials))
+    assert cell[["horizon", "restricted_mean", "km_median"]].isna().all()
+    write_attempt(run, specs[1], rows_by_steps([16, 32, 48, 64, 70], 16))
+    cell = only(summary(load(run.root).trials))
+    assert (cell["horizon"], cell["restricted_mean"]) == (4, 4)

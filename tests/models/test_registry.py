@@ -12,38 +12,60 @@ from rethink.models import ModelEntry, build_model, registry
 from rethink.spec import SpecError, TrialSpec
 
 SHAPES = [((3, 28, 28), 10), ((1, 32, 32), 7), ((3, 16, 20), 4), ((2, 5, 1), 3)]
-SMALL = {"wide_resnet": {"depth": 10}}  # the contract does not depend on the depth, the time does
+SMALL = {"wide_resnet": {"depth": 10}, "inception_v3": {"width": 1}}  # the contract does not depend on these, time does
+LEAST = {"alexnet": 63, "inception_v3": 299}  # side of the images, of the networks that need so much
 VARIANTS = [(name, SMALL.get(name, {})) for name in models.names()] + [("inception_small", {"batch_norm": False})]
 every_model = pytest.mark.parametrize(("name", "options"), VARIANTS)
 
 
 def spec_of(name, **options):
-    return TrialSpec(dataset="any", image_size=28, model=name, learning_rate=0.1, **options)
+    return TrialSpec(dataset="any", image_size=LEAST.get(name, 28), model=name, learning_rate=0.1, **options)
 
 
-def seeded(name, options, seed=0, shape=(3, 12, 12), classes=5):
+def shape_for(name):
+    return (3, *[LEAST.get(name, 12)] * 2)
+
+
+def seeded(name, options, seed=0, shape=None, classes=5):
     torch.manual_seed(seed)
-    return build_model(spec_of(name, **options), shape, classes)
+    return build_model(spec_of(name, **options), shape or shape_for(name), classes)
 
 
 def images(shape=(3, 12, 12), n=4):
     return torch.randn(n, *shape, generator=torch.Generator().manual_seed(1))
 
 
+def logits(model, x):
+    """Of the network proper, without an auxiliary classifier's."""
+    outputs = model(x)
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
 def test_the_models_of_the_design_are_registered():
-    assert models.names() == ("alexnet_small", "inception_small", "mlp_1x512", "mlp_3x512", "wide_resnet")
+    small = ("alexnet_small", "inception_small", "mlp_1x512", "mlp_3x512", "wide_resnet")
+    assert models.names() == tuple(sorted((*small, "alexnet", "inception_v3")))
 
 
 @pytest.mark.parametrize(
     ("name", "rate"),
-    [("alexnet_small", 0.01), ("inception_small", 0.1), ("mlp_1x512", 0.01), ("mlp_3x512", 0.01), ("wide_resnet", 0.1)],
+    [
+        ("alexnet", 0.01),
+        ("alexnet_small", 0.01),
+        ("inception_small", 0.1),
+        ("inception_v3", 0.1),
+        ("mlp_1x512", 0.01),
+        ("mlp_3x512", 0.01),
+        ("wide_resnet", 0.1),
+    ],
 )
 def test_learning_rates_are_the_papers(name, rate):
     assert models.get(name).learning_rate == rate
 
 
 def test_an_unknown_name_is_refused_with_the_choices():
-    with pytest.raises(SpecError, match=r"^unknown model 'resnet'; choose from alexnet_small, .*, wide_resnet$"):
+    with pytest.raises(
+        SpecError, match=r"^unknown model 'resnet'; choose from alexnet, alexnet_small, .*, wide_resnet$"
+    ):
         models.get("resnet")
 
 
@@ -80,9 +102,11 @@ def test_defaults_fill_only_what_is_open():
 @every_model
 @pytest.mark.parametrize(("shape", "classes"), SHAPES)
 def test_any_image_gives_one_logit_per_class(name, options, shape, classes):
-    logits = seeded(name, options, shape=shape, classes=classes)(images(shape))
-    assert logits.shape == (4, classes)
-    assert logits.isfinite().all()
+    if name in LEAST:  # colour images, of a size and more
+        shape = (3, *(LEAST[name] + more for more in (shape[1] % 3, shape[2])))
+    given = logits(seeded(name, options, shape=shape, classes=classes), images(shape))
+    assert given.shape == (4, classes)
+    assert given.isfinite().all()
 
 
 @every_model
@@ -106,25 +130,27 @@ def has(model, kind):
 
 @every_model
 def test_without_dropout_training_and_evaluation_agree(name, options):
-    model = seeded(name, options)
-    assert not has(model, nn.Dropout)
+    model, x = seeded(name, options), images(shape_for(name))
+    assert not {module.p for module in model.modules() if isinstance(module, nn.Dropout)} - {0.0}
     if not has(model, nn.BatchNorm2d):
-        torch.testing.assert_close(model.train()(images()), model.eval()(images()), rtol=0, atol=0)
+        torch.testing.assert_close(model.train()(x), model.eval()(x), rtol=0, atol=0)
 
 
 @every_model
 def test_dropout_is_random_in_training_only(name, options):
-    model = seeded(name, options | {"dropout": 0.5})
+    model, x = seeded(name, options | {"dropout": 0.5}), images(shape_for(name))
     assert {module.p for module in model.modules() if isinstance(module, nn.Dropout)} == {0.5}
-    assert not torch.equal(model(images()), model(images()))
+    assert not torch.equal(logits(model, x), logits(model, x))
     model.eval()
-    assert torch.equal(model(images()), model(images()))
+    assert torch.equal(model(x), model(x))
 
 
 @every_model
 def test_the_gradient_reaches_every_parameter(name, options):
     model = seeded(name, options)
-    nn.functional.cross_entropy(model(images()), torch.tensor([0, 1, 2, 3])).backward()
+    outputs = model(images(shape_for(name)))
+    for part in outputs if isinstance(outputs, tuple) else (outputs,):
+        nn.functional.cross_entropy(part, torch.tensor([0, 1, 2, 3])).backward(retain_graph=True)
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
         # BatchNorm cancels the bias before it: its gradient is rounding noise, maybe zero.
@@ -134,21 +160,23 @@ def test_the_gradient_reaches_every_parameter(name, options):
 @every_model
 def test_state_dict_round_trip(name, options):
     source, target = seeded(name, options), seeded(name, options, seed=1)
-    source(images())  # moves BatchNorm's running statistics
+    x = images(shape_for(name))
+    source(x)  # moves BatchNorm's running statistics
     target.load_state_dict(source.state_dict())
-    assert torch.equal(source.eval()(images()), target.eval()(images()))
+    assert torch.equal(source.eval()(x), target.eval()(x))
 
 
 @every_model
 def test_runs_in_bf16_and_channels_last(name, options):
-    model, x = seeded(name, options).eval(), images()
+    model, x = seeded(name, options).eval(), images(shape_for(name))
     expected = model(x)
     model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model.train()(x)
-    logits.float().sum().backward()
-    assert logits.dtype == torch.bfloat16
+        outputs = model.train()(x)
+    parts = outputs if isinstance(outputs, tuple) else (outputs,)
+    sum(part.float().sum() for part in parts).backward()
+    assert {part.dtype for part in parts} == {torch.bfloat16}
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 

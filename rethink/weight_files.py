@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ def read_weights(path: Path) -> WeightFile:
             return _of_seed(path, sha256, content)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise SpecError(f"{path} is damaged ({error!r})") from error
-    raise SpecError(f"{path} is not {KINDS}")
+    raise SpecError(f"{path} is refused: it is not {KINDS}")
 
 
 def check_weights_fit(file: WeightFile, spec: TrialSpec, classes: int) -> None:

@@ -10,9 +10,11 @@ import torch
 
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.trial_data import StreamPool
+from rethink.data.writing import Writing
 from rethink.protocol import complete
 from rethink.spec import TrialSpec
 from rethink.training import Training
+from tests.made_jpegs import make_ilsvrc
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,17 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(cache_dir: Path) -> PreparedData:
     return prepare("fashion_mnist_mini", None, cache_dir)
+
+
+@pytest.fixture(scope="session")
+def ilsvrc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in ImageNet's form: 6 classes, 48 training and 18 validation images, JPEG files of many sizes."""
+    return make_ilsvrc(tmp_path_factory.mktemp("ilsvrc"), classes=6, train_per_class=8, val_per_class=3)
+
+
+@pytest.fixture(scope="session")
+def prepared_ilsvrc(ilsvrc: Path, cache_dir: Path) -> PreparedData:
+    return prepare("imagenet", ilsvrc, cache_dir, writing=Writing(processes=1))
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +61,18 @@ def make_training(
     def make(**fields: Any) -> Training:
         spec = make_spec(**fields)
         return Training(spec, streams.open(spec, prepared), torch.device("cpu"))
+
+    return make
+
+
+@pytest.fixture
+def make_imagenet_training(prepared_ilsvrc: PreparedData, streams: StreamPool) -> Callable[..., Training]:
+    """The narrowest Inception V3 on the made ImageNet; any field can be set."""
+
+    def make(**fields: Any) -> Training:
+        small = {"dataset": "imagenet", "model": "inception_v3", "width": 1, "batch_size": 8, "max_epochs": 2}
+        spec = complete({**small, **fields})
+        return Training(spec, streams.open(spec, prepared_ilsvrc), torch.device("cpu"))
 
     return make
 

@@ -34,6 +34,15 @@ GOOD: dict[str, Any] = {"dataset": "d", "image_size": 28, "model": "m", "learnin
         ("flip", 1),
         ("batch_norm", 1),
         ("max_epochs", None),
+        ("max_steps", 0),
+        ("evaluate_steps", 0),
+        ("train_eval_samples", -1),
+        ("decay_images", 0),
+        ("gradient_clip", 0),
+        ("optimizer", "adam"),
+        ("normalization", "zscore"),
+        ("jpeg_quality", 101),
+        ("max_side", 500),
         ("model", ""),
     ],
 )
@@ -58,14 +67,20 @@ def test_equal_trials_have_one_id_however_their_numbers_are_written() -> None:
 
 
 def test_every_field_decides_the_id() -> None:
-    spec = TrialSpec(**GOOD, train_samples=100, depth=28, width=1, batch_norm=True, random_crop=True, crop_padding=4)
+    options: dict[str, Any] = {"train_samples": 100, "depth": 28, "width": 1, "batch_norm": True}
+    options |= {"random_crop": True, "crop_padding": 4, "jpeg_quality": 90, "max_side": 500, "gradient_clip": 2.0}
+    options |= {"max_steps": 10, "evaluate_steps": 10, "start_from": "ab"}
+    spec = TrialSpec(**GOOD, **options)
     changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "pixel_corruption": "gaussian"}
-    changed |= {"batch_norm": False, "flip": True}
+    changed |= {"batch_norm": False, "flip": True, "normalization": "unit", "optimizer": "rmsprop", "start_from": "cd"}
     ids = {spec.spec_id}
     for field in dataclasses.fields(TrialSpec):
         old = getattr(spec, field.name)
         if field.name == "random_crop":
             ids.add(dataclasses.replace(spec, random_crop=False, crop_padding=None).spec_id)
+            continue
+        if field.name == "random_resized_crop":
+            ids.add(dataclasses.replace(spec, random_crop=False, crop_padding=None, random_resized_crop=True).spec_id)
             continue
         if field.name not in changed:
             changed[field.name] = old + 1 if isinstance(old, int) else old * 0.5 + 0.25
@@ -77,3 +92,14 @@ def test_a_field_that_was_not_known_yet_changes_no_id() -> None:
     """Ids of 2026: a later version adds fields, off by default, and still finds the rows of old runs."""
     assert TrialSpec(**GOOD).spec_id == "df1b0d385934"
     assert TrialSpec(**GOOD, label_corruption=0.5, seed=2).spec_id == "dedb865404ba"
+
+
+def test_a_padded_and_a_resized_crop_exclude_each_other() -> None:
+    with pytest.raises(SpecError, match="random_resized_crop = True is not allowed: off with random_crop"):
+        TrialSpec(**GOOD, random_crop=True, crop_padding=4, random_resized_crop=True)
+
+
+def test_the_stored_form_of_jpeg_images_is_part_of_the_datas_name() -> None:
+    assert TrialSpec(**GOOD).stored_data == "d"
+    assert TrialSpec(**GOOD, jpeg_quality=90, max_side=500).stored_data == "d-500-q90"
+    assert TrialSpec(**GOOD, jpeg_quality=90).stored_data == "d-full-q90"

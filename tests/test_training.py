@@ -170,7 +170,9 @@ def test_test_labels_are_never_corrupted(make_training: MakeTraining) -> None:
         ({"epoch": 9, "epochs_to_fit": None, "diverged": True}, "diverged"),
         ({"epoch": 100, "epochs_to_fit": None, "diverged": False}, "max_epochs"),
         ({"epoch": 99, "epochs_to_fit": None, "diverged": False}, None),
+        ({"epoch": 2, "epochs_to_fit": None, "diverged": False, "steps": 500}, "max_steps"),
+        ({"epoch": 5, "epochs_to_fit": 3, "diverged": False, "steps": 500}, "interpolated"),
     ],
 )
 def test_why_a_trial_stops(make_spec: Any, place: dict[str, Any], reason: str | None) -> None:
-    assert stop_reason(make_spec(epochs_after_fit=2), place) == reason
+    assert stop_reason(make_spec(epochs_after_fit=2, max_steps=500), {"steps": 499, **place}) == reason

@@ -1,0 +1,248 @@
+"""Files of weights: every kind is read, what does not fit says why, and no file runs code."""
+
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from rethink.data.beton import PreparedData
+from rethink.evaluation import Evaluator
+from rethink.export import export_trial
+from rethink.protocol import complete
+from rethink.run_directory import RunDirectory
+from rethink.spec import SpecError, TrialSpec
+from rethink.training import Training
+from rethink.trial import DataStore, Trial, TrialSettings
+from rethink.weight_evaluation import evaluate_weights, spec_to_evaluate, to_text
+from rethink.weight_files import card_path, check_weights_fit, read_weights
+
+
+class Payload:
+    """A pickle that runs a command when it is loaded the careless way."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.trace}",)
+
+
+@pytest.fixture
+def run(tmp_path: Path, cache_dir: Path, prepared: PreparedData, make_spec: Callable[..., TrialSpec]) -> RunDirectory:
+    """A run with one trial that ended by max_steps in mid-epoch, one that fitted, and one that never began."""
+    run = RunDirectory(tmp_path / "run")
+    run.root.mkdir()
+    fields: dict[str, Any] = {"batch_size": 32, "train_samples": 100, "label_corruption": 0.3}
+    specs = [make_spec(**fields, max_steps=10, evaluate_steps=4), make_spec(**fields), make_spec(**fields, seed=7)]
+    about = {"content_sha256": prepared.content_sha256, "classes": 10, "class_names": list(prepared.class_names)}
+    run.create(
+        {"specs": [spec.to_dict() for spec in specs], "versions": {}, "data": {"fashion_mnist_mini": about}},
+    )
+    sha256 = {"fashion_mnist_mini": prepared.content_sha256}
+    settings = TrialSettings(run=run.root, data_sha256=sha256, places=places_of(cache_dir))
+    for spec in specs[:2]:
+        trial = Trial(spec, settings, DataStore(settings))
+        trial.run_until(lambda: False)
+        trial.close()
+    return run
+
+
+def places_of(cache_dir: Path, data_dir: Path | None = None) -> Any:
+    from rethink.data.for_spec import DataPlaces
+
+    return DataPlaces(data_dir, cache_dir)
+
+
+def specs_of(run: RunDirectory) -> list[TrialSpec]:
+    return [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+
+
+def refusal(action: Callable[..., Any], *arguments: Any) -> str:
+    with pytest.raises(SpecError) as caught:
+        action(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_an_export_holds_the_checkpoints_weights_and_says_what_they_are(run: RunDirectory, tmp_path: Path) -> None:
+    spec = specs_of(run)[0]
+    weights, card = export_trial(run, spec.spec_id[:5], tmp_path / "out")
+    file, checkpoint = read_weights(weights), read_weights(run.checkpoint(spec.spec_id))
+    assert file.spec == checkpoint.spec == spec
+    assert (file.epoch, file.steps, file.images_seen) == (2, 10, 100 + 100 + 64)
+    assert file.model.keys() == checkpoint.model.keys()
+    assert all(torch.equal(file.model[name], tensor) for name, tensor in checkpoint.model.items())
+    told = json.loads(card.read_text())
+    assert told["metrics"]["last_row"]["steps"] == 10
+    assert told["metrics"]["last_row_is_of_these_weights"] is True
+    assert told["metrics"]["stop_reason"] == "max_steps"
+    rows = run.read_attempts(spec.spec_id)[0].rows
+    best = max(row["test_accuracy"] for row in rows if row["test_accuracy"] is not None)
+    assert told["metrics"]["best_on_the_test_set_so_far"]["test_accuracy"] == best
+    assert "neither a result" in told["metrics"]["about_the_best"]
+    assert told["data"]["class_names"][0] == "T-shirt/top"
+
+
+def test_a_trial_is_found_by_name_or_id_and_otherwise_the_choices_are_named(run: RunDirectory, tmp_path: Path) -> None:
+    first, second, idle = specs_of(run)
+    assert export_trial(run, second.name, tmp_path)[0].name == f"{second.name}.safetensors"
+    told = refusal(export_trial, run, "nothing", tmp_path)
+    assert all(spec.spec_id in told for spec in (first, second, idle))
+    assert "'nothing' is no trial of this run; choose from" in told
+    assert "has no checkpoint" in refusal(export_trial, run, idle.spec_id, tmp_path)
+
+
+def test_evaluation_repeats_what_training_measured(run: RunDirectory, cache_dir: Path, tmp_path: Path) -> None:
+    for spec in specs_of(run)[:2]:
+        last = run.read_attempts(spec.spec_id)[0].rows[-1]
+        for path in (run.checkpoint(spec.spec_id), export_trial(run, spec.spec_id, tmp_path)[0]):
+            file = read_weights(path)
+            result = evaluate_weights(file, spec_to_evaluate(file, {}), places_of(cache_dir), "cpu")
+            assert result.scores["train"].accuracy == last["exact_train_accuracy"]
+            assert result.scores["train"].top5_accuracy == last["exact_train_top5_accuracy"]
+            assert result.scores["test"].accuracy == last["test_accuracy"]
+            assert result.scores["test"].top5_accuracy == last["test_top5_accuracy"]
+            text = to_text(file, result)
+            assert f"{last['test_accuracy']:.2%}" in text
+            assert "labels corrupted at level 0.3" in text
+
+
+def test_a_card_of_other_weights_or_none_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    first, second = (export_trial(run, spec.spec_id, tmp_path)[0] for spec in specs_of(run)[:2])
+    card_path(first).write_bytes(card_path(second).read_bytes())
+    assert "describes other weights than" in refusal(read_weights, first)
+    card_path(first).write_text("{}")
+    assert "its card is damaged" in refusal(read_weights, first)
+    card_path(first).unlink()
+    assert "cannot read" in refusal(read_weights, first)
+    content = second.read_bytes()
+    second.write_bytes(content[:-10])
+    assert str(second) in refusal(read_weights, second)
+
+
+def seed_file(path: Path, network: nn.Module, prefix: str = "", **changed: Any) -> Path:
+    """A checkpoint in the seed's form, after one step of its optimizer."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
+    for weight in network.parameters():
+        weight.grad = torch.full_like(weight, 1e-3)
+    optimizer.step()
+    content = {
+        "epoch": 1,
+        "model_state_dict": {f"{prefix}{name}": tensor for name, tensor in network.state_dict().items()},
+        "optimizer_state_dict": optimizer.state_dict(),
+        "scheduler_state_dict": scheduler.state_dict(),
+        "step_count": 6,
+    }
+    torch.save({**content, **changed}, path)
+    return path
+
+
+def make_inception(classes: int) -> nn.Module:
+    from torchvision.models import inception_v3
+
+    torch.manual_seed(0)
+    return inception_v3(weights=None, init_weights=False, num_classes=classes)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def seeds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return seed_file(tmp_path_factory.mktemp("seed") / "augmented.pth.tar", make_inception(6), prefix="module.")
+
+
+@pytest.mark.timeout(300)
+def test_the_seeds_form_is_evaluated_as_torchvision_would(
+    seeds_file: Path, ilsvrc: Path, cache_dir: Path, prepared_ilsvrc: PreparedData
+) -> None:
+    file = read_weights(seeds_file)
+    assert (file.spec, file.epoch, file.steps) == (None, 1, 6)
+    assert "give --normalization" in refusal(spec_to_evaluate, file, {})
+    spec = spec_to_evaluate(file, {"normalization": "imagenet"})
+    assert (spec.model, spec.image_size, spec.dataset) == ("inception_v3", 299, "imagenet")
+    result = evaluate_weights(file, spec, places_of(cache_dir, ilsvrc), "cpu")
+    from rethink.data.trial_data import StreamPool
+
+    theirs = make_inception(6)
+    theirs.load_state_dict(dict(file.model))
+    data = StreamPool(read_ahead=False).open(spec, prepared_ilsvrc)
+    scores = Evaluator(theirs, torch.device("cpu"), "fp32").scores(data.train, data.subset)
+    assert result.scores["train"].accuracy == scores.accuracy
+    assert result.images == {"train": 48, "test": 18}
+
+
+def test_what_does_not_fit_says_which(run: RunDirectory, seeds_file: Path, tmp_path: Path) -> None:
+    checkpoint = read_weights(run.checkpoint(specs_of(run)[0].spec_id))
+    small = complete({"model": "mlp_1x512", "image_size": 20})
+    assert "image_size = 20" in refusal(check_weights_fit, checkpoint, small, 10)
+    other = complete({"model": "alexnet_small"})
+    assert "is another network than alexnet_small: it lacks" in refusal(check_weights_fit, checkpoint, other, 10)
+    same = specs_of(run)[0]
+    assert "has 10 classes, fashion_mnist_mini has 12" in refusal(check_weights_fit, checkpoint, same, 12)
+    seeds = complete({"dataset": "imagenet", "model": "inception_v3"})
+    assert "has 6 classes, imagenet has 1000" in refusal(check_weights_fit, read_weights(seeds_file), seeds, 1000)
+    narrow = complete({"dataset": "imagenet", "model": "inception_v3", "width": 8})
+    assert "another image size or width" in refusal(check_weights_fit, read_weights(seeds_file), narrow, 6)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle 2", "pickle 4", "in a checkpoint"])
+def test_a_payload_is_refused_in_one_line_and_never_run(tmp_path: Path, how: str) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "stranger.pth.tar"
+    if how == "torch":
+        torch.save(Payload(trace), path)
+    elif how.startswith("pickle"):
+        path.write_bytes(pickle.dumps(Payload(trace), protocol=int(how[-1])))
+    else:
+        seed_file(path, nn.Linear(2, 2), scheduler_state_dict=Payload(trace))
+    told = refusal(read_weights, path)
+    asks = "it is not an export" if how == "pickle 4" else "it asks to run posix.system"  # 4: torch does not get so far
+    assert told.startswith(f"{path} is refused: {asks}")
+    assert not trace.exists()
+    careless = how.startswith("pickle")
+    assert (pickle.loads(path.read_bytes()) if careless else torch.load(path, weights_only=False)) is not None  # noqa: S301
+    assert trace.exists(), "the payload would not have run: the test proves nothing"
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 half a zip", b"\x80\x02}."])
+def test_other_files_are_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "some.pt"
+    path.write_bytes(content)
+    assert f"{path} is refused: it is not an export" in refusal(read_weights, path)
+    assert "cannot read" in refusal(read_weights, tmp_path / "none.pt")
+    torch.save({"weights": torch.ones(2)}, path)
+    assert "it is not an export" in refusal(read_weights, path)
+
+
+def test_a_trial_that_starts_from_a_file_goes_on_with_its_optimizer_epoch_and_steps(
+    make_training: Callable[..., Training], run: RunDirectory
+) -> None:
+    """From a checkpoint at the end of an epoch it gives the rows that the checkpoint's own trial would give."""
+    source = make_training(max_epochs=5, dropout=0.5)
+    records = source.records()
+    for _ in range(2):
+        next(records)
+    expected = [record.to_dict() for record in records]
+    again = make_training(max_epochs=5, dropout=0.5)
+    ended = again.records()
+    for _ in range(2):
+        next(ended)
+    path = run.root / "state.pt"
+    torch.save({"spec": again.spec.to_dict(), "training": again.state_dict(), "record": None}, path)
+    file = read_weights(path)
+    started = make_training(max_epochs=5, dropout=0.5, start_from=file.sha256)
+    started.start_from(file.start_state(started.spec))
+    rows = [record.to_dict() for record in started.records()]
+    for name in ("epoch", "steps", "images_seen", "learning_rate", "train_loss", "test_loss", "test_accuracy"):
+        assert [row[name] for row in rows] == [row[name] for row in expected], name
+    assert [row["row"] for row in rows] == [1, 2, 3]
+
+
+def test_the_state_of_another_optimizer_is_refused(run: RunDirectory) -> None:
+    file = read_weights(run.checkpoint(specs_of(run)[0].spec_id))
+    other = complete({"model": "mlp_1x512", "optimizer": "rmsprop"})
+    assert "holds the state of another one (momentum_buffer)" in refusal(file.start_state, other)

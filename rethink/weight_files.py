@@ -122,18 +122,14 @@ def _as_spec_error(path: Path, error: Exception) -> SpecError:
 
 def _load_safely(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL (\S+)", str(error))
-        if asked is None:
-            raise SpecError(f"{path} is not {KINDS}") from error
-        raise SpecError(
-            f"{path} is refused: it asks to run {asked[1]}; weights are numbers and nothing else"
-        ) from error
+        with warnings.catch_warnings(action="ignore"):  # torch's, of the protocol that a stranger chose
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged archive raises is torch's affair
-        raise SpecError(f"{path} is not {KINDS}") from error
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        why = f"it asks to run {asked[1]}; weights are numbers and nothing else" if asked else f"it is not {KINDS}"
+        raise SpecError(f"{path} is refused: {why}") from error
     if not isinstance(content, dict):
-        raise SpecError(f"{path} is not {KINDS}")
+        raise SpecError(f"{path} is refused: it is not {KINDS}")
     return content
 
 

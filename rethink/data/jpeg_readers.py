@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import signal
+from collections import deque
 from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -11,7 +12,8 @@ from rethink.data.jpeg_files import BrokenImageError, StoredJpeg, stored_jpeg
 from rethink.data.sources import DataError, JpegForm
 
 CHUNK = 16  # images asked of a process at once
-LOOK_AHEAD = 3  # chunks a process: this bounds the images held in memory
+ASKED = 2  # chunks, so that no process waits for the writer
+LOOK_AHEAD = 4  # chunks a process: this bounds the images held in memory
 DEATH_SECONDS = 10.0  # that a process whose pipe has ended may still take
 
 Chunk = Sequence[Path]
@@ -25,10 +27,10 @@ def read_jpegs(paths: Sequence[Path], form: JpegForm, max_bytes: int, processes:
 
     Raises DataError when `stored_jpeg` does, at that file's place in the order, and when a process dies.
     """
-    if processes == 1:
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    if min(processes, len(chunks)) == 1:  # a process more would only take time to start
         yield from (_read(path, form, max_bytes) for path in paths)
         return
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     readers: list[_Reader] = []
     try:
         readers += (_Reader(form, max_bytes) for _ in range(min(processes, len(chunks))))
@@ -39,14 +41,12 @@ def read_jpegs(paths: Sequence[Path], form: JpegForm, max_bytes: int, processes:
 
 
 def _in_order(chunks: Sequence[Chunk], readers: Sequence["_Reader"]) -> Generator[Read, None, None]:
-    idle, busy = list(readers), dict[_Reader, int]()  # the number of the chunk that it was asked for
+    free = [*readers] * ASKED
     answers: dict[int, list[Read] | DataError] = {}
     asked = delivered = 0
     while delivered < len(chunks):
-        while idle and asked < min(len(chunks), delivered + LOOK_AHEAD * len(readers)):
-            reader = idle.pop()
-            reader.ask(chunks[asked])
-            busy[reader] = asked
+        while free and asked < min(len(chunks), delivered + LOOK_AHEAD * len(readers)):
+            free.pop(0).ask(asked, chunks[asked])
             asked += 1
         if delivered in answers:
             answer = answers.pop(delivered)
@@ -55,10 +55,11 @@ def _in_order(chunks: Sequence[Chunk], readers: Sequence["_Reader"]) -> Generato
             yield from answer
             delivered += 1
             continue
-        ready = multiprocessing.connection.wait([reader.connection for reader in busy])
-        for reader in [reader for reader in busy if reader.connection in ready]:
-            answers[busy.pop(reader)] = reader.answer()
-            idle.append(reader)
+        ready = multiprocessing.connection.wait([reader.connection for reader in readers if reader.asked])
+        for reader in (reader for reader in readers if reader.connection in ready):
+            number, answer = reader.answer()
+            answers[number] = answer
+            free.append(reader)
 
 
 class _Reader:
@@ -69,6 +70,7 @@ class _Reader:
     """
 
     def __init__(self, form: JpegForm, max_bytes: int) -> None:
+        self.asked: deque[tuple[int, Chunk]] = deque()  # and not yet answered
         self.connection, its_end = _context.Pipe()
         self._process = _context.Process(target=_serve, args=(its_end, form, max_bytes), daemon=True)
         # Ctrl-C reaches all processes of a terminal; the writer alone should answer it, and end its readers.
@@ -79,19 +81,20 @@ class _Reader:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         its_end.close()
 
-    def ask(self, chunk: Chunk) -> None:
-        self._chunk = chunk
+    def ask(self, number: int, chunk: Chunk) -> None:
+        self.asked.append((number, chunk))
         try:
             self.connection.send(chunk)
         except OSError as error:
             raise self._death() from error
 
-    def answer(self) -> list[Read] | DataError:
+    def answer(self) -> tuple[int, list[Read] | DataError]:
+        """The number of the chunk that was asked for first, and what became of it."""
         try:
             answer: list[Read] | DataError = self.connection.recv()
         except (EOFError, OSError) as error:
             raise self._death() from error
-        return answer
+        return self.asked.popleft()[0], answer
 
     def end(self) -> None:
         self._process.kill()
@@ -102,8 +105,9 @@ class _Reader:
         self._process.join(DEATH_SECONDS)
         code = self._process.exitcode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        chunk = self.asked[0][1]
         return DataError(
-            f"the process that read {self._chunk[0]} and the {len(self._chunk) - 1} files after it died ({how}); "
+            f"the process that read {chunk[0]} and the {len(chunk) - 1} files after it died ({how}); "
             "if memory was short, use fewer processes"
         )
 

@@ -21,6 +21,8 @@ BENCHMARKS = (
     "actor_start",
     "frames_at_scale",
     "common_recipe",
+    "jpeg_throughput",
+    "jpeg_memory",
 )
 
 

@@ -23,7 +23,7 @@ from rethink.data.loaders import BetonStream
 from rethink.data.writing import Writing
 from rethink.ffcv_runtime import PipelineError, Reader
 from tests.made_jpegs import make_ilsvrc
-from tests.page_cache import pages_held
+from benchmarks.page_cache import pages_held
 
 CPU = torch.device("cpu")
 ORDER = np.random.default_rng(0).permutation(24)

@@ -24,7 +24,7 @@ from rethink.data.stored import stored_images
 from rethink.data.trial_data import StreamPool
 from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
-from tests.page_cache import pages_held
+from benchmarks.page_cache import pages_held
 from tests.plain_pixels import expected_noise, expected_random_pixels, image_state
 
 CPU = torch.device("cpu")

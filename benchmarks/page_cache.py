@@ -18,5 +18,6 @@ def pages_held(path: Path) -> int:
             ctypes.c_void_p(mapped.ctypes.data), ctypes.c_size_t(len(mapped)), ctypes.c_void_p(held.ctypes.data)
         )
         del mapped
-    assert not failed, ctypes.get_errno()
+    if failed:
+        raise OSError(ctypes.get_errno(), "mincore", str(path))
     return int((held & 1).sum())

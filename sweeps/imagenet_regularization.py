@@ -25,7 +25,7 @@ from rethink.cli import run_sweep
 from rethink.sweep import Sweep
 
 AUGMENTATION: dict[str, Any] = {"random_resized_crop": True, "flip": True}
-CONSTANT_RATE = {"learning_rate_decay": 1.0}
+CONSTANT_RATE: dict[str, Any] = {"learning_rate_decay": 1.0}
 
 
 def table_2(dropout: float, weight_decay: float, **fields: Any) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ def seed_variants(dropout: float, steps: int, steps_with_augmentation: int, **fi
 # TensorFlow's Inception V3 has 0.2 and 4e-5, torchvision's, which the seed used, a dropout of 0.5.
 PUBLISHED = {"dropout": 0.2, "weight_decay": 4e-5}
 SEED_DROPOUT = 0.5
-NETWORK = {"dataset": "imagenet", "model": "inception_v3"}
+NETWORK: dict[str, Any] = {"dataset": "imagenet", "model": "inception_v3"}
 # As many training images as the test set has are scored with it; the rest only at the end.
 FULL = {**NETWORK, "test_every": 0, "evaluate_steps": 10_000, "train_eval_samples": 50_000, "precision": "bf16"}
 NARROW = {**NETWORK, "width": 1, "test_every": 0}

@@ -23,8 +23,9 @@ SWEEP = [
 ]  # fmt: skip
 
 
-def sweep(storage: Path, cache_dir: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "rethink", "run", *SWEEP, "--storage", str(storage), "--cache-dir", str(cache_dir)]
+def start_sweep(options: list[str], storage: Path, cache_dir: Path) -> "subprocess.Popen[str]":
+    places = ["--storage", str(storage), "--cache-dir", str(cache_dir)]
+    command = [sys.executable, "-m", "rethink", "run", *options, *places]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -66,7 +67,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    process = sweep(tmp_path, cache_dir)
+    process = start_sweep(SWEEP, tmp_path, cache_dir)
     wait_for(lambda: bool(running(run)))
     victim, pid = running(run)[0]
     os.kill(pid, signal.SIGKILL)
@@ -83,7 +84,7 @@ def test_a_sweep_whose_driver_was_killed_resumes_without_repeating_finished_tria
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    process = sweep(tmp_path, cache_dir)
+    process = start_sweep(SWEEP, tmp_path, cache_dir)
     wait_for(lambda: run.outcomes_file.exists() and bool(running(run)))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

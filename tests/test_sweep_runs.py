@@ -37,18 +37,20 @@ FIGURES = {
     "explicit_regularization": _files("explicit_regularization"),
     "implicit_regularization": _files("batch_norm"),
     "learning_rate": _files("learning_rate"),
+    "imagenet_regularization": _files("imagenet_regularization"),
 }
 
 
 @pytest.fixture(scope="module")
-def runs(local_ray: None, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> dict[str, RunDirectory]:
+def runs(
+    local_ray: None, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, ilsvrc: Path
+) -> dict[str, RunDirectory]:
     """One run of every sweep file's smoke variant, through the command line."""
     storage = tmp_path_factory.mktemp("runs")
     for name in _sweep_names():
-        status = main(
-            ["run", name, "--smoke", "--storage", str(storage), "--name", name, "--cache-dir", str(cache_dir)]
-        )
-        assert status == 0
+        places = ["--storage", str(storage), "--name", name, "--cache-dir", str(cache_dir)]
+        data = ["--data-dir", str(ilsvrc)] if name == "imagenet_regularization" else []
+        assert main(["run", name, "--smoke", *places, *data]) == 0
     return {name: RunDirectory(storage / name) for name in _sweep_names()}
 
 
@@ -66,7 +68,12 @@ def test_every_trial_of_a_smoke_variant_ends(runs: dict[str, RunDirectory], name
     trials = frames.load(runs[name].root).trials
     assert len(trials) == len(specs_of(runs[name]))
     gives_up = RunDirectory(runs[name].root).read_run()["halving"] is not None
-    assert set(trials["stop_reason"]) <= {"interpolated", "max_epochs", *(["scheduler"] if gives_up else [])}
+    assert set(trials["stop_reason"]) <= {
+        "interpolated",
+        "max_epochs",
+        "max_steps",
+        *(["scheduler"] if gives_up else []),
+    }
     assert {path.name for path in runs[name].figures.iterdir()} == {*FIGURES[name], "tables.md"}
 
 

@@ -103,15 +103,22 @@ def _encoded(path: Path, image: PIL.Image.Image, form: JpegForm, max_bytes: int)
         width, height = (max(1, round(side * factor)) for side in image.size)
         image = image.resize((width, height), PIL.Image.Resampling.LANCZOS)
     _check_size(image)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=form.quality)
-    content = buffer.getvalue()
+    content = _jpeg_bytes(image, form.quality)
     if len(content) > max_bytes:
         raise DataError(f"{path} takes {len(content)} bytes as JPEG, but a page holds {max_bytes}; set a max_side")
     pixels = ffcv_pixels(content, image.height, image.width)
     if pixels is None:
         raise BrokenImageError("FFCV's decoder cannot read it even when encoded anew")
     return _stored(content, pixels)
+
+
+def _jpeg_bytes(image: PIL.Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, "JPEG", quality=quality)
+    except OSError as error:  # what PIL raises when libjpeg refuses; no file is written here
+        raise BrokenImageError(f"cannot be encoded as JPEG: {error}") from error
+    return buffer.getvalue()
 
 
 def _check_size(image: PIL.Image.Image) -> None:

@@ -1,10 +1,12 @@
 """Image files read, checked and encoded by several processes, delivered in order."""
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import signal
 from collections import deque
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -113,16 +115,14 @@ class _Reader:
 
 
 def _serve(connection: Connection, form: JpegForm, max_bytes: int) -> None:
-    while True:
-        try:
-            chunk: Chunk = connection.recv()
-        except (EOFError, OSError):  # the writer is gone
-            return
-        answer = _answer(chunk, form, max_bytes)
-        try:
-            connection.send(answer)
-        except OSError:
-            return
+    """Answer until the writer is gone, each answer sent while the next is made: it takes many turns of a small pipe."""
+    with contextlib.suppress(EOFError, OSError), ThreadPoolExecutor(1) as thread:
+        sent: Future[None] | None = None
+        while True:
+            answer = _answer(connection.recv(), form, max_bytes)
+            if sent is not None:
+                sent.result()
+            sent = thread.submit(connection.send, answer)
 
 
 def _answer(chunk: Chunk, form: JpegForm, max_bytes: int) -> list[Read] | DataError:

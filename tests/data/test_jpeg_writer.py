@@ -402,7 +402,8 @@ split = FileSplit(paths, (0,) * len(paths))
 data = ImageData(split, split, ("a",))
 sources.register(ImageSource("long", lambda _: data, lambda _: str(folder), 5, jpeg=JpegForm(500, 90)))
 if __name__ == "__main__":
-    print(prepare("long", None, Path(sys.argv[3]), None, Writing(processes=2)).train.content_sha256)
+    processes = 2 if times > 1 else 1
+    print(prepare("long", None, Path(sys.argv[3]), None, Writing(processes)).train.content_sha256)
 """
 
 

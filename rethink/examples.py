@@ -2,27 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from rethink.corruption.labels import corrupt_labels
 from rethink.data.beton import PreparedData
-from rethink.data.stored import stored_images, stored_labels
+from rethink.data.stored import stored_images, stored_labels, stored_pictures
 from rethink.data.subset import balanced_subset
 from rethink.data.trial_data import corrupted_pixels
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
-from rethink.tensorboard import write_examples
+from rethink.tensorboard import EXAMPLE_PIXELS, write_examples
 
 EXAMPLES = 8  # two rows of four
 
 
 def write_label_examples(run: RunDirectory, specs: Sequence[TrialSpec], prepared: Mapping[str, PreparedData]) -> None:
     """One picture for every different corruption of the run: a few training images of different classes."""
-    corruptions = {(s.dataset, s.label_corruption, s.pixel_corruption, s.corruption_seed): s for s in specs}
-    for (dataset, level, kind, seed), spec in corruptions.items():
-        data = prepared[dataset]
+    corruptions = {(s.stored_data, s.label_corruption, s.pixel_corruption, s.corruption_seed): s for s in specs}
+    for (stored, level, kind, seed), spec in corruptions.items():
+        data = prepared[stored]
         table = corrupt_labels(stored_labels(data.train), data.classes, level, seed)
         chosen = balanced_subset(table.true, min(EXAMPLES, data.train.samples), 0)
         labels = [(data.class_names[table.given[i]], data.class_names[table.true[i]]) for i in chosen]
         pixels = "" if kind == "none" else f"{kind}_"
-        tag = f"{dataset}/{pixels}p{level:g}_seed{seed}"
-        images = corrupted_pixels(spec, data, "train").picture(stored_images(data.train, chosen), chosen)
-        write_examples(run.tensorboard / "examples", tag, images, labels)
+        tag = f"{stored}/{pixels}p{level:g}_seed{seed}"
+        write_examples(run.tensorboard / "examples", tag, _images(spec, data, chosen), labels)
+
+
+def _images(spec: TrialSpec, data: PreparedData, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    if data.train.jpeg:  # whose pixels no spec corrupts
+        return stored_pictures(data.train, chosen, EXAMPLE_PIXELS)
+    return corrupted_pixels(spec, data, "train").picture(stored_images(data.train, chosen), chosen)

@@ -15,7 +15,7 @@ from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 from rich.console import Console
 
-from rethink.cost import expected_cost
+from rethink.cost import check_possible, expected_cost
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
@@ -200,11 +200,13 @@ class _Reporter(tune.Callback):
 
 
 def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, PreparedData]:
+    for spec in specs:
+        check_possible(spec)
     by_data = {spec.stored_data: spec for spec in specs}
     prepared = {name: prepare_for(spec, options.places) for name, spec in by_data.items()}
     for spec in specs:
         check_fits(spec, prepared[spec.stored_data])
-        _cost(spec, prepared)  # builds the network once, without memory: an impossible one fails here
+        _cost(spec, prepared)  # builds the network for these classes, without memory
     return prepared
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from rethink import models
+from rethink.cost import check_possible
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import DataPlaces, prepare_for
 from rethink.data.trial_data import StreamPool, check_fits
@@ -51,6 +52,7 @@ def evaluate_weights(file: WeightFile, spec: TrialSpec, places: DataPlaces, devi
 
     In evaluation mode, unaugmented, every image. Raises SpecError for weights that do not fit, saying what differs.
     """
+    check_possible(spec)
     prepared = prepare_for(spec, places)
     check_fits(spec, prepared)
     check_weights_fit(file, spec, prepared.classes)

@@ -27,7 +27,7 @@ SWEEP = Sweep(
     [
         (["--label-corruption", "1.2"], "label_corruption = 1.2 is not allowed: in [0, 1]"),
         (["--label-corruption", "half"], "'half' is not allowed: a value of type float"),
-        (["--small", "--model", "resnet"], "unknown model 'resnet'; choose from alexnet_small,"),
+        (["--small", "--model", "resnet"], "unknown model 'resnet'; choose from alexnet, alexnet_small,"),
         (
             ["--model", "wide_resnet"],
             "model = 'wide_resnet' is not allowed: the settings here are those of mlp_1x512, al",
@@ -130,14 +130,33 @@ def test_what_a_sweep_leaves_open_is_the_models_and_data_sets_own() -> None:
     assert (spec.learning_rate, spec.image_size, spec.batch_norm) == (0.1, 28, True)
     assert complete({"model": "mlp_1x512", "learning_rate": 0.5}).learning_rate == 0.5
     assert complete({"model": "mlp_1x512", "dataset": "image_folder", "image_size": 64}).image_size == 64
+    on_imagenet = complete({"model": "alexnet", "dataset": "imagenet"})
+    assert (on_imagenet.image_size, on_imagenet.max_side, on_imagenet.jpeg_quality) == (224, 500, 90)
+    assert complete({"model": "mlp_1x512", "dataset": "imagenet"}).image_size == 299
+    assert complete({"model": "mlp_1x512", "dataset": "imagenet", "max_side": None}).max_side is None
     with pytest.raises(SpecError, match="unknown variant"):
         SWEEP.specs("paper", {})
+
+
+def test_a_protocol_fills_what_is_left_open_and_is_recorded_in_numbers() -> None:
+    published = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "szegedy2016"})
+    assert (published.optimizer, published.learning_rate, published.learning_rate_decay) == ("rmsprop", 0.045, 0.94)
+    assert (published.decay_images, published.gradient_clip) == (2 * 1_281_167, 2.0)
+    seeds = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "seed", "learning_rate": 0.3})
+    assert (seeds.optimizer, seeds.learning_rate, seeds.momentum) == ("sgd", 0.3, 0.9)
+    assert (seeds.learning_rate_decay, seeds.decay_images) == (0.95, 1_281_167)
+    with pytest.raises(SpecError, match="protocol = 'adam' is not allowed: szegedy2016 or seed"):
+        complete({"model": "inception_v3", "protocol": "adam"})
 
 
 def test_flops_are_those_of_a_hand_count() -> None:
     mlp = complete({"model": "mlp_1x512"})
     assert flops_per_image(mlp, 10) == 2 * (2352 * 512 + 512 * 10)
-    assert expected_cost(mlp, 1000, 10) == 1000 * flops_per_image(mlp, 10)
+    clean, noise = (expected_cost(complete({"model": "mlp_1x512", "label_corruption": p}), 1000, 10) for p in (0, 1))
+    assert noise == 3 * clean
+    assert expected_cost(mlp, 2000, 10) == 2 * clean
+    ten_steps = complete({"model": "mlp_1x512", "max_steps": 10, "batch_size": 32})
+    assert expected_cost(ten_steps, 1000, 10) == 320 * flops_per_image(mlp, 10)
 
 
 def test_ray_was_not_started_by_a_refusal(local_ray: None) -> None:

@@ -70,11 +70,21 @@ def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> 
 
 def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:
     """Raise SpecError, naming both numbers, if a spec asks for what its data set does not have, or cannot give."""
+    check_form(spec)
     _check_samples(spec, prepared.train.samples)
-    if prepared.train.jpeg:
+    if not prepared.train.jpeg:
+        _check_size(spec, min(prepared.train.height, prepared.train.width))
+
+
+def check_form(spec: TrialSpec) -> None:
+    """Raise SpecError if a spec asks for what the form that its data set is kept in cannot give; no data are needed."""
+    if spec.jpeg_quality is not None:
         _check_jpeg(spec)
-    else:
-        _check_raw(spec, min(prepared.train.height, prepared.train.width))
+    elif spec.random_resized_crop:
+        raise SpecError(
+            f"random_resized_crop = True is not allowed: {spec.dataset} is not kept as JPEG; choose random_crop with "
+            "crop_padding, or neither for the centre crop"
+        )
 
 
 def _check_samples(spec: TrialSpec, samples: int) -> None:
@@ -105,16 +115,11 @@ def _check_jpeg(spec: TrialSpec) -> None:
         )
 
 
-def _check_raw(spec: TrialSpec, stored: int) -> None:
+def _check_size(spec: TrialSpec, stored: int) -> None:
     if spec.image_size > stored:
         raise SpecError(f"image_size = {spec.image_size} is not allowed: {spec.dataset} has images of {stored} pixels")
     if spec.crop_padding is not None and stored + 2 * spec.crop_padding == spec.image_size:
         raise SpecError(
             f"crop_padding = {spec.crop_padding} is not allowed: images of {stored} pixels are the crop itself, so it "
             "would never move; pad by 1 or more, or choose a smaller image_size"
-        )
-    if spec.random_resized_crop:
-        raise SpecError(
-            f"random_resized_crop = True is not allowed: {spec.dataset} is not kept as JPEG; choose random_crop with "
-            "crop_padding, or neither for the centre crop"
         )

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rethink.spec import SEEDS, TrialSpec
 
-_MEASURED = ("done", "epochs", "train accuracy", "left", "ended by")  # columns after those that name the cell
+_MEASURED = ("train accuracy", "left", "ended by")  # columns after those that name the cell, and count
 _SPELLED = {"label_corruption": "level p"}
 _SWITCHES = {None: "-", True: "on", False: "off"}
 
@@ -23,7 +23,7 @@ class _TrialState:
     spec: TrialSpec
     cost: float  # expected, in any unit
     alike: tuple[Hashable, ...]  # the groups whose ended trials tell how long this one takes, the best first
-    epoch: int = 0
+    count: int = 0  # epochs, or steps, done
     train_accuracy: float | None = None
     seconds: float = 0.0  # training time so far, all attempts
     outcome: str | None = None
@@ -42,13 +42,13 @@ class _Cell:
 
     @property
     def state(self) -> str:
-        if any(trial.epoch and not trial.outcome for trial in self.trials):
+        if any(trial.count and not trial.outcome for trial in self.trials):
             return "running"
         return "done" if len(self.done) == len(self.trials) else "waiting"
 
     @property
-    def epochs(self) -> str:
-        counts = sorted(trial.epoch for trial in self.trials if trial.epoch)
+    def counts(self) -> str:
+        counts = sorted(trial.count for trial in self.trials if trial.count)
         if not counts:
             return "-"
         return str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]}-{counts[-1]}"
@@ -79,6 +79,7 @@ class Progress:
             self._trials[spec.spec_id] = _TrialState(spec, cost, alike=(cell, spec.model, None))
             self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
         self._names = _telling_apart(costs)
+        self._unit = "steps" if any(spec.evaluate_steps for spec in costs) else "epochs"
         self._slots = slots
         self._console = console
         self._started = time.monotonic()
@@ -97,7 +98,8 @@ class Progress:
         """Take a trial's newest row and its training time so far (s)."""
         trial = self._trials[spec.spec_id]
         exact = row["exact_train_accuracy"]
-        trial.epoch, trial.train_accuracy = row["epoch"], row["train_accuracy"] if exact is None else exact
+        trial.count = row["steps" if self._unit == "steps" else "epoch"]
+        trial.train_accuracy = row["train_accuracy"] if exact is None else exact
         trial.seconds = seconds
 
     def finish(self, spec: TrialSpec, outcome: str) -> None:
@@ -109,7 +111,7 @@ class Progress:
             name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])
             accuracy = "-" if trial.train_accuracy is None else f"{trial.train_accuracy:.1%}"
             self._console.print(
-                f"[{self._done}/{len(self._trials)}] {name}: {outcome} after {trial.epoch} epochs, "
+                f"[{self._done}/{len(self._trials)}] {name}: {outcome} after {trial.count} {self._unit}, "
                 f"train accuracy {accuracy}, {trial.seconds:.0f} s; left about {self.time_left()}",
                 highlight=False,
                 markup=False,
@@ -149,7 +151,7 @@ class Progress:
         title = f"{self._done} of {len(self._trials)} trials done, {elapsed} so far, about {self.time_left()} left"
         table = Table(title=_line(title), title_justify="left", caption_justify="left")
         named_by = [name for name in self._names if name not in SEEDS]
-        for name in (*map(_label, named_by), *_MEASURED):
+        for name in (*map(_label, named_by), "done", self._unit, *_MEASURED):
             justify: JustifyMethod = "left" if name in ("model", "ended by") else "right"
             table.add_column(name, justify=justify, no_wrap=name == "model")  # in a narrow console it is cut last
         left = self._seconds_left() if self._done else {}
@@ -157,7 +159,7 @@ class Progress:
             values = [_shown(getattr(cell.trials[0].spec, name)) for name in named_by]
             seeds = f"{len(cell.done)}/{len(cell.trials)}"
             time_left = _minutes(sum(left[trial.spec.spec_id] for trial in cell.trials)) if left else "?"
-            row = (*values, seeds, cell.epochs, cell.train_accuracy, time_left, cell.outcomes)
+            row = (*values, seeds, cell.counts, cell.train_accuracy, time_left, cell.outcomes)
             table.add_row(*map(_line, row))
         if len(cells) < len(self._cells):
             states = Counter(cell.state for cell in self._cells.values()) - Counter(cell.state for cell in cells)

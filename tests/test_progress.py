@@ -149,3 +149,13 @@ def test_without_a_terminal_every_end_is_one_line(console: Console) -> None:
     assert text.count("\n") == 1
     named = "[1/4] mlp_1x512, dropout=0.5, seed=3: interpolated after 7 epochs, train accuracy 100.0%"
     assert text.startswith(named)
+
+
+def test_trials_that_are_evaluated_by_step_are_counted_in_steps(console: Console) -> None:
+    by_step = spec(0.0, 0, evaluate_steps=10)
+    progress = Progress({by_step: 1.0}, 1, console)
+    progress.update(by_step, {**row(0, 0.5), "steps": 40}, 5.0)
+    assert head(progress, console) == ["model", "done", "steps", "train accuracy", "left", "ended by"]
+    assert shown(progress, console)[0][:3] == ["mlp_1x512", "0/1", "40"]
+    progress.finish(by_step, "max_steps")
+    assert "max_steps after 40 steps, train accuracy 50.0%" in console.file.getvalue()  # type: ignore[attr-defined]

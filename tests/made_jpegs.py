@@ -1,5 +1,6 @@
 """A made ILSVRC tree: real JPEG files of many sizes from the embedded Fashion-MNIST images, each tinted."""
 
+import argparse
 import csv
 import functools
 import os
@@ -102,3 +103,18 @@ def _embedded(split: str) -> list[np.ndarray]:
     """Of each class the (n, 28, 28) uint8 images."""
     part = getattr(sources.get("fashion_mnist_mini").open(None), split)
     return [part.images[part.labels == label] for label in range(10)]
+
+
+def main() -> None:
+    """`python -m tests.made_jpegs DIR`: what the default of sweeps/imagenet_regularization.py is run on."""
+    parser = argparse.ArgumentParser(prog="python -m tests.made_jpegs", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where train/ and val/ are written")
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--train-per-class", type=int, default=50)
+    parser.add_argument("--val-per-class", type=int, default=50)
+    arguments = parser.parse_args()
+    print(make_ilsvrc(arguments.folder, arguments.classes, arguments.train_per_class, arguments.val_per_class))
+
+
+if __name__ == "__main__":
+    main()

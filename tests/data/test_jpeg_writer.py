@@ -26,7 +26,7 @@ from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, Im
 from rethink.data.stored import stored_files, stored_labels, stored_pictures
 from rethink.data.writing import Writing
 from rethink.spec import SpecError
-from tests.made_jpegs import make_garbage, make_ilsvrc, save, truncate, wnid
+from tests.made_jpegs import made_image, make_garbage, make_ilsvrc, save, truncate, wnid
 
 HERE = Writing(processes=1)
 SKIPPING = Writing(processes=1, skip_broken=True)
@@ -44,7 +44,7 @@ def written(ilsvrc, tmp_path_factory) -> PreparedData:
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    return make_ilsvrc(tmp_path / "tree", train_per_class=4, val_per_class=2)
+    return make_ilsvrc(tmp_path / "tree", train_per_class=6, val_per_class=2)  # 18 images: more than a chunk
 
 
 @pytest.fixture
@@ -144,12 +144,14 @@ def test_a_second_call_reads_what_the_first_wrote(ilsvrc, written, monkeypatch):
 
 
 def test_each_form_has_its_own_folder(tree, cache):
+    save(made_image(0, 0, size=(800, 810)), image_of(tree, 0, 1))
     forms = (None, JpegForm(500, 80), JpegForm(100, 90), JpegForm(None, 90))
     made = [prepare("imagenet", tree, cache, form, HERE) for form in forms]
     names = [data.train.path.parent.name.rsplit("-", 1)[0] for data in made]
     assert names == ["imagenet-500-q90", "imagenet-500-q80", "imagenet-100-q90", "imagenet-full-q90"]
     assert len({data.content_sha256 for data in made}) == 4
-    assert [max(data.train.height, data.train.width) for data in made] == [500, 500, 100, 700]
+    assert [max(data.train.height, data.train.width) for data in made] == [500, 500, 100, 810]
+    assert made[3].test.height < made[3].train.height  # which only uncompressed images must not differ in
     assert prepare("imagenet", tree, cache, JpegForm(500, 90)) == made[0]
 
 
@@ -186,10 +188,10 @@ def test_broken_images_are_left_out_counted_and_listed(tree, cache):
     truncate(image_of(tree, 2, 1))
     make_garbage(image_of(tree, 1, 3))
     broken = (f"train/{wnid(1)}/{wnid(1)}_3.JPEG", f"train/{wnid(2)}/{wnid(2)}_1.JPEG")
-    with pytest.warns(UserWarning, match="imagenet train: 2 of 12 images are broken") as caught:
+    with pytest.warns(UserWarning, match="imagenet train: 2 of 18 images are broken") as caught:
         data = prepare("imagenet", tree, cache, None, SKIPPING)
     assert str(caught[0].message).endswith(f"left out: {', '.join(broken)}")
-    assert (data.train.skipped, data.train.samples, data.test.skipped) == (broken, 10, ())
+    assert (data.train.skipped, data.train.samples, data.test.skipped) == (broken, 16, ())
     verify(data.train)
     labels = [int(path.parent.name == wnid(1)) + 2 * int(path.parent.name == wnid(2)) for path in files(tree)]
     kept = [label for path, label in zip(files(tree), labels, strict=True) if named(tree, path) not in broken]
@@ -259,7 +261,7 @@ def register(monkeypatch) -> Callable[..., None]:
 
 
 def test_a_source_whose_split_and_form_differ_is_refused(tree, cache, register):
-    register("unsaid", FileSplit(tuple(files(tree)), (0,) * 12), None)
+    register("unsaid", FileSplit(tuple(files(tree)), (0,) * 18), None)
     register("arrays", ArraySplit(np.zeros((3, 5, 5), np.uint8), np.zeros(3, np.int64)), JpegForm(500, 90))
     assert "unsaid train is image files of any size" in refusal(prepare, "unsaid", None, cache)
     assert "arrays train is said to be kept as JPEG" in refusal(prepare, "arrays", None, cache)
@@ -269,8 +271,8 @@ def test_labels_that_do_not_fit_are_refused(tree, cache, register):
     paths = tuple(files(tree))
     register("few", FileSplit(paths, (0,) * 3), JpegForm(500, 90))
     register("none", FileSplit((), ()), JpegForm(500, 90))
-    register("other", FileSplit(paths, (0,) * 11 + (3,)), JpegForm(500, 90))
-    assert "few train has 12 images and 3 labels" in refusal(prepare, "few", None, cache)
+    register("other", FileSplit(paths, (0,) * 17 + (3,)), JpegForm(500, 90))
+    assert "few train has 18 images and 3 labels" in refusal(prepare, "few", None, cache)
     assert "none train has 0 images" in refusal(prepare, "none", None, cache)
     assert f"label 3 of {paths[-1]} is not from 0 to 2" in refusal(prepare, "other", None, cache)
 
@@ -340,8 +342,8 @@ def test_a_long_writing_tells_how_far_it_is(tree, cache, capsys, monkeypatch):
     prepare("imagenet", tree, cache, None, HERE)
     out, lines = capsys.readouterr()
     assert out == ""
-    assert lines.startswith("imagenet train: 1 of 12 images, ")
-    assert [line.split(":")[0] for line in lines.splitlines()] == 11 * ["imagenet train"] + 5 * ["imagenet test"]
+    assert lines.startswith("imagenet train: 1 of 18 images, ")
+    assert [line.split(":")[0] for line in lines.splitlines()] == 17 * ["imagenet train"] + 5 * ["imagenet test"]
     assert all("images/s, 0:00:" in line for line in lines.splitlines())
 
 
@@ -352,7 +354,7 @@ def test_a_terminal_has_a_bar(tree, cache, capsys, monkeypatch):
     out, bar = capsys.readouterr()
     assert out == ""
     assert "imagenet train" in bar
-    assert "12/12" in bar
+    assert "18/18" in bar
     assert "images/s" in bar
 
 

@@ -190,7 +190,7 @@ def test_a_damaged_image_is_named_and_the_others_can_still_be_read(
         content[start + kept : start + size] = filling
         content.flush()
         try:
-            with pytest.raises(PipelineError, match="sample 11 "):
+            with pytest.raises(PipelineError, match="^the image of sample 11 "):
                 read(stream, RESIZED)
             others = ORDER[ORDER != 11]
             images = torch.cat([b.images.clone() for b in stream.batches(others, 7, CPU, RESIZED)])
@@ -210,6 +210,22 @@ def test_a_stream_has_its_readers_and_no_pass_adds_one(make_stream: Make) -> Non
         read(stream)
         assert readers() == before + 3
         next(stream.batches(ORDER, 3, CPU))  # given up
+
+
+def test_the_readers_end_with_their_stream_and_wait_for_no_garbage_collection(make_stream: Make) -> None:
+    before = set(threading.enumerate())
+    gc.disable()
+    try:
+        stream = make_stream(readers=3)
+        read(stream)
+        readers = set(threading.enumerate()) - before
+        assert len(readers) == 3
+        del stream
+        for thread in readers:
+            thread.join(5)
+            assert not thread.is_alive()
+    finally:
+        gc.enable()
 
 
 def test_without_os_cache_nothing_of_the_file_stays_in_memory(disk_folder: Path) -> None:

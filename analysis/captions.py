@@ -70,6 +70,11 @@ def span(numbers: Sequence[int]) -> str:
     return str(least) if least == most else f"{least}-{most}"
 
 
+def limits(trials: pd.DataFrame) -> str:
+    """The spec fields that end a trial which has not fitted."""
+    return "max_epochs or max_steps" if trials["max_steps"].notna().any() else "max_epochs"
+
+
 def _size(number: Any) -> str:
     return f"{number:,}" if _known(number) else "all"
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.captions import line_label, trial_texts
+from analysis.captions import limits, line_label, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.summary import summary
 from analysis.svg import titles
@@ -19,7 +19,7 @@ _DODGE = 0.02  # decades between the marks of neighbouring levels, which would h
 _UNFITTED = {"scheduler": "x", "diverged": "+"}
 _NOTE = (
     "Line: median over the seeds of a rate, where it is known; dots: trials that fitted; large mark: the first of its "
-    "level. Not fitted, at the last epoch (right-censored): open triangle at max_epochs, by an error or so far; cross: "
+    "level. Not fitted, at the last epoch (right-censored): open triangle at {limits}, by an error or so far; cross: "
     "given up by successive halving; plus: diverged. Levels are set apart sideways for legibility."
 )
 
@@ -39,7 +39,7 @@ def rates_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS
     names = [name for name in line_columns(trials) if name != "learning_rate"]
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
     left_out = int((trials["epochs"] == 0).sum())
-    told = _NOTE + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
+    told = _NOTE.format(limits=limits(trials)) + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
     characters = style.note_width(len(groups), across)
     note = textwrap.wrap(told, characters, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.captions import MISSING, told
+from analysis.captions import MISSING, limits, told
 from analysis.cells import LEVEL, cell_columns
 from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
 from analysis.conditions import CONDITIONS, REGULARIZERS, condition, on_imagenet, regularizers
@@ -180,7 +180,8 @@ def _learning_rates(frames: Frames) -> Table | None:
             if len(fitted)
             else [MISSING] * 2
         )
-        ends = [str(int((group["stop_reason"] == reason).sum())) for reason in ("scheduler", "max_epochs", "diverged")]
+        reasons = (["scheduler"], ["max_epochs", "max_steps"], ["diverged"])
+        ends = [str(int(group["stop_reason"].isin(reason).sum())) for reason in reasons]
         counts = [str(len(group)), str(len(fitted)), *ends]
         network = {**named(first.to_dict()), "also": also}
         rows.append([*network_of(network), f"{first[LEVEL]:g}", *best, *counts])
@@ -191,7 +192,7 @@ def _learning_rates(frames: Frames) -> Table | None:
         "trials",
         "fitted",
         "given up by halving",
-        "max_epochs",
+        limits(trials),
         "diverged",
     ]
     text = (

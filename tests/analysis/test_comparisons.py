@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import make_run, record, spec, write_attempt, write_trial
+from made_runs import imagenet_spec, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
 from analysis.comparisons import batch_norms_of, curve_figures, inputs_of, regularizers_of
 from analysis.conditions import condition, regularizers
@@ -194,6 +194,19 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+def test_trials_out_of_steps_are_among_those_that_reached_a_limit(tmp_path: Path) -> None:
+    specs = [spec(learning_rate=rate, max_steps=40, batch_size=125) for rate in (0.01, 0.1)]
+    run = make_run(tmp_path / "made", specs)
+    write_attempt(run, specs[0], rows_by_steps([16, 32, 40], 16))
+    write_attempt(run, specs[1], rows_by_steps([16, 32], 16, fit=2))
+    text = tables(run.root, tmp_path)
+    assert "| epochs | trials | fitted | given up by halving | max_epochs or max_steps | diverged |" in text
+    assert "| mlp_1x512 | — | 2,000 | 0 | 0.1 | 2 | 2 | 1 | 0 | 1 | 0 |" in text
+    figure = rates_figure(load(run.root).trials, "made")
+    assert "open triangle at max_epochs or max_steps" in figure.texts[-1].get_text().replace("\n", " ")
+    assert points(figure.axes[0], "^") == [(0.01, 2)]
+
+
 def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_same(tmp_path: Path) -> None:
     """All tables at once, of trials that also differ in what no table has a column for."""
     networks: list[dict[str, Any]] = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
@@ -202,8 +215,19 @@ def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_sam
     other: list[dict[str, Any]] = [{}, {"dataset": "cifar10"}, {"learning_rate": 0.3}, {"batch_size": 32}]
     every = [{**network, **one, **more} for network in networks for one in [*fields, *random] for more in other]
     specs = [spec(**one, max_epochs=20) for one in every]
+    off: dict[str, Any] = {"random_resized_crop": False, "flip": False}
+    toggles: list[dict[str, Any]] = [
+        {},
+        off,
+        {**off, "random_crop": True, "crop_padding": 0},
+        {"learning_rate_decay": 1},
+        {"dropout": 0.5},
+    ]
+    further: list[dict[str, Any]] = [{}, {"weight_decay": 1e-4}, {"label_corruption": 1}]
+    further += [{"decay_images": 9000}, {"batch_size": 32}, {"decay_images": 9000, "batch_size": 32}]
+    specs += [imagenet_spec(**{**one, **more}, max_epochs=3) for one in toggles for more in further]
     text = to_markdown(frames_of(tmp_path, specs, [None] * len(specs)), "made")
-    assert text.count("## ") == 6
+    assert text.count("## ") == 8
     for section in text.split("## ")[1:]:
         head, _, *rows = [cells_of(line) for line in section.splitlines() if line.startswith("|")]
         assert {len(row) for row in rows} == {len(head)}, section

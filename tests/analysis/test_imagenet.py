@@ -115,6 +115,7 @@ def test_three_variants_are_six_lines_against_thousand_steps_beside_the_publishe
         assert list(train.get_ydata()) == [0.5, 0.6, 0.7, 0.8, 0.85, 0.9]
         assert train.get_color() == test.get_color()
     assert list(lines[1].get_ydata()) == [0.25, 0.5, 0.75, 0.625]
+    assert theirs.get_xlim()[0] == 0
     drawn = {
         (float(x), float(y), line.get_color(), line.get_markerfacecolor() == "none")
         for line in theirs.lines
@@ -304,3 +305,11 @@ def test_a_trial_that_has_not_begun_is_said_and_one_within_its_first_epoch_is_dr
     write_attempt(run, specs[0], [record(0, row=1, steps=10, fitted=None)])
     figure = figures_of(run)["imagenet_regularization"]
     assert "Without a row, not drawn: 1." in figure.texts[-1].get_text().replace("\n", " ")
+
+
+def test_a_line_from_a_file_is_named_by_the_beginning_of_its_hash(tmp_path: Path) -> None:
+    (row,) = rows_of(load(made(tmp_path, [{"start_from": "ab" * 32}]).root), "ImageNet (Table 2)")
+    assert row["model"] == "inception_v3"
+    (tmp_path / "two").mkdir()
+    rows = rows_of(load(made(tmp_path / "two", [{}, {"start_from": "ab" * 32}]).root), "ImageNet (Table 2)")
+    assert {one["model"] for one in rows} == {"inception_v3", "inception_v3, start from abababababab"}

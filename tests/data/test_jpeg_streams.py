@@ -16,6 +16,7 @@ from ffcv.libffcv import imdecode
 from ffcv.libffcv import resize_crop as resize_array
 from torchvision.transforms import Normalize
 
+from benchmarks.page_cache import pages_held
 from rethink.corruption.pixels import pixel_corruption
 from rethink.data.augmentation import Augmentation, centre_boxes
 from rethink.data.beton import Beton, prepare
@@ -23,7 +24,6 @@ from rethink.data.loaders import BetonStream
 from rethink.data.writing import Writing
 from rethink.ffcv_runtime import PipelineError, Reader
 from tests.made_jpegs import make_ilsvrc
-from benchmarks.page_cache import pages_held
 
 CPU = torch.device("cpu")
 ORDER = np.random.default_rng(0).permutation(24)
@@ -190,7 +190,7 @@ def test_a_damaged_image_is_named_and_the_others_can_still_be_read(
         content[start + kept : start + size] = filling
         content.flush()
         try:
-            with pytest.raises(PipelineError, match="^the image of sample 11 "):
+            with pytest.raises(PipelineError, match=r"^the image of sample 11 "):
                 read(stream, RESIZED)
             others = ORDER[ORDER != 11]
             images = torch.cat([b.images.clone() for b in stream.batches(others, 7, CPU, RESIZED)])

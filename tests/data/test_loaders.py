@@ -16,6 +16,7 @@ import pytest
 import torch
 from torchvision.transforms import Normalize
 
+from benchmarks.page_cache import pages_held
 from rethink.corruption.labels import corrupt_labels
 from rethink.corruption.pixels import pixel_corruption
 from rethink.data.beton import DataError, PreparedData, prepare
@@ -24,7 +25,6 @@ from rethink.data.stored import stored_images
 from rethink.data.trial_data import StreamPool
 from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
-from benchmarks.page_cache import pages_held
 from tests.plain_pixels import expected_noise, expected_random_pixels, image_state
 
 CPU = torch.device("cpu")

@@ -210,3 +210,9 @@ def test_the_fingerprint_tells_every_change(tree, kind, number):
 def test_the_fingerprint_goes_with_the_tree(made, tmp_path):
     moved = shutil.copytree(made["devkit"], tmp_path / "elsewhere")  # with its times
     assert fingerprint(Path(moved)) == fingerprint(made["devkit"])
+
+
+def test_a_link_to_nowhere_is_one_line(tree):
+    link = tree("nested") / "train" / wnid(1) / "x.JPEG"
+    link.symlink_to("nowhere")
+    assert f"cannot read {link} (No such file" in refusal(fingerprint, link.parents[2])

@@ -101,7 +101,8 @@ def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
 def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
     """Lines by toggles, the known ones first, whether there are trials of them or not."""
     lines = imagenet_variants(trials)
-    return trials, lines, (*known, *sorted(set(lines) - set(known))), (*REGULARIZERS, *SCHEDULE)
+    # One variant may be trained for longer, as the seed's was: its curve is longer, and no other panel's.
+    return trials, lines, (*known, *sorted(set(lines) - set(known))), (*REGULARIZERS, *SCHEDULE, "max_steps")
 
 
 def _compared(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.columns import RECORD
-from analysis.earlier_rows import completed
+from rethink.metrics import of_any_version
 from rethink.run_directory import Attempt, RunDirectory, read_json_lines
 from rethink.spec import TrialSpec
 
@@ -33,7 +33,8 @@ class RayLog:
             path = start / spec.name / "result.json"
             if path.is_file():
                 lines, _ = read_json_lines(path)
-                rows += [{name: line[name] for name in _NAMES} for line in map(completed, lines) if _is_whole(line)]
+                whole = filter(_is_whole, map(of_any_version, lines))
+                rows += [{name: line[name] for name in _NAMES} for line in whole]
         return Attempt(spec.spec_id, 0, rows=rows)
 
 

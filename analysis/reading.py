@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from analysis.columns import RECORD
-from analysis.earlier_rows import completed
 from analysis.history import NOT_IN_ROWS, Row, history, stop_reason
 from analysis.ray_log import RayLog
+from rethink.metrics import of_any_version
 from rethink.run_directory import Attempt, RunDirectory, read_attempt
 from rethink.spec import SpecError, TrialSpec
 
@@ -89,7 +89,7 @@ class RunFiles:
             self.damaged_files += 1
             _warn(f"{path}: cannot be read ({error.strerror}), left out")
             return None
-        attempt = replace(attempt, rows=[completed(row) for row in attempt.rows])
+        attempt = replace(attempt, rows=[of_any_version(row) for row in attempt.rows])
         for row in attempt.rows:
             _check(row, path)
         self.damaged_lines += attempt.damaged_lines

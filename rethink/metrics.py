@@ -70,22 +70,29 @@ class Record:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Record":
+    def from_dict(cls, values: dict[str, Any]) -> "Record":
         """The inverse of to_dict, also of a row that an earlier version wrote."""
         return cls(**of_any_version(values))
 
 
-def of_any_version(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row with the columns that its version did not have yet: once there was one row an epoch, and no top-5."""
-    return {"row": row["epoch"], **dict.fromkeys(_LATER_COLUMNS), **row} if "row" not in row else row
-
-
-_LATER_COLUMNS = (
+_LATER_SCORES = (
     "test_top5_accuracy",
     "train_eval_accuracy",
     "train_eval_top5_accuracy",
     "exact_train_top5_accuracy",
 )
+
+
+def of_any_version(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what its version did not have yet: once there was one row an epoch, and no top-5.
+
+    One that lacks but a part of it is no version's, and stays as it is.
+    """
+    if not row.keys().isdisjoint(("row", *_LATER_SCORES)):
+        return row
+    return {**row, "row": row.get("epoch"), **dict.fromkeys(_LATER_SCORES)}
+
+
 TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(Record) if f.metadata["timing"])
 
 STOP_REASONS = {

@@ -131,6 +131,13 @@ def test_three_variants_are_six_lines_against_thousand_steps_beside_the_publishe
     assert len(expected) == 8
 
 
+def test_a_variant_that_trains_for_longer_stands_in_the_same_panel(tmp_path: Path) -> None:
+    longer = [{**fields, "max_steps": 40 + 10 * number} for number, fields in enumerate(SEEDS)]
+    ours, published = figures_of(made(tmp_path, longer))["imagenet_regularization"].axes
+    assert len(curves(ours)) == 6
+    assert published.get_title(loc="left").startswith("published")
+
+
 def test_one_variant_has_its_figure_and_the_legend_names_the_published_ones(tmp_path: Path) -> None:
     figure = figures_of(made(tmp_path, SEEDS[:1], seeds=(0, 1)))["imagenet_regularization"]
     texts = {text.get_text() for text in figure.legends[0].get_texts()}

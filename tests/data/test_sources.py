@@ -25,7 +25,13 @@ def refusal(action, *args) -> str:
 def test_built_in_sources_and_their_usual_crop():
     assert set(BUILT_IN) <= set(sources.names())
     sizes = {name: sources.get(name).image_size for name in BUILT_IN}
-    assert sizes == {"cifar10": 28, "fashion_mnist": 28, "fashion_mnist_mini": 28, "image_folder": None, "imagenet": 299}
+    assert sizes == {
+        "cifar10": 28,
+        "fashion_mnist": 28,
+        "fashion_mnist_mini": 28,
+        "image_folder": None,
+        "imagenet": 299,
+    }
 
 
 def test_unknown_name_lists_the_choices():

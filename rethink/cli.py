@@ -183,6 +183,9 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
     except (SpecError, OSError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted; what was written is whole", file=sys.stderr)
+        return 130
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:

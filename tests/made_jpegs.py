@@ -110,8 +110,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.made_jpegs", description=__doc__)
     parser.add_argument("folder", type=Path, help="where train/ and val/ are written")
     parser.add_argument("--classes", type=int, default=10)
-    parser.add_argument("--train-per-class", type=int, default=50)
-    parser.add_argument("--val-per-class", type=int, default=50)
+    parser.add_argument("--train-per-class", type=int, default=20)
+    parser.add_argument("--val-per-class", type=int, default=20)
     arguments = parser.parse_args()
     print(make_ilsvrc(arguments.folder, arguments.classes, arguments.train_per_class, arguments.val_per_class))
 

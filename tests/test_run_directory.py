@@ -16,9 +16,11 @@ from rethink.spec import SpecError
 
 def record(epoch: int, loss: float = 1.0) -> Record:
     return Record(
-        epoch=epoch, steps=epoch, images_seen=epoch, learning_rate=0.1, train_loss=loss, train_accuracy=0.5,
+        row=epoch, epoch=epoch, steps=epoch, images_seen=epoch, learning_rate=0.1, train_loss=loss, train_accuracy=0.5,
         train_accuracy_corrupted=None, train_accuracy_clean=0.5, test_loss=None, test_accuracy=None,
-        exact_train_accuracy=None, fitted=False, epochs_to_fit=None, diverged=False, checked_images=1,
+        test_top5_accuracy=None, train_eval_accuracy=None, train_eval_top5_accuracy=None,
+        exact_train_accuracy=None, exact_train_top5_accuracy=None, fitted=False, epochs_to_fit=None, diverged=False,
+        checked_images=1,
         train_seconds=1.0, check_seconds=0.0, test_seconds=0.0, images_per_second=1.0,
     )  # fmt: skip
 

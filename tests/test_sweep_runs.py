@@ -205,7 +205,7 @@ def test_the_store_grew_with_the_sweep_and_says_what_the_rows_say(run: RunDirect
     pd.testing.assert_frame_equal(with_store.epochs, without.epochs)
 
 
-@pytest.mark.filterwarnings("ignore:.*lost epoch")
+@pytest.mark.filterwarnings("ignore:.*lost row")
 @pytest.mark.parametrize("name", _sweep_names())
 def test_outcomes_outlive_the_rows_in_rays_own_files(runs: dict[str, RunDirectory], name: str, tmp_path: Path) -> None:
     expected = frames.load(runs[name].root).trials

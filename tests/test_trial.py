@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rethink.data.beton import PreparedData
+from rethink.data.for_spec import DataPlaces
 from rethink.metrics import Record
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
@@ -25,7 +26,11 @@ def settings(tmp_path: Path, cache_dir: Path, prepared: PreparedData) -> TrialSe
     run = RunDirectory(tmp_path / "run")
     run.root.mkdir()
     run.create({})
-    return TrialSettings(run=run.root, data_sha256={"fashion_mnist_mini": prepared.content_sha256}, cache_dir=cache_dir)
+    return TrialSettings(
+        run=run.root,
+        data_sha256={"fashion_mnist_mini": prepared.content_sha256},
+        places=DataPlaces(cache_dir=cache_dir),
+    )
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def test_the_state_that_tune_keeps_is_the_trials_own(
 
 
 def test_other_data_than_the_runs_are_refused(settings: TrialSettings, make_spec: MakeSpec) -> None:
-    other = TrialSettings(run=settings.run, data_sha256={"fashion_mnist_mini": "0"}, cache_dir=settings.cache_dir)
+    other = dataclasses.replace(settings, data_sha256={"fashion_mnist_mini": "0"})
     with pytest.raises(SpecError, match="is not the one that the run"):
         Trial(make_spec(), other, DataStore(other))
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from rethink.data.beton import PreparedData
+from rethink.data.for_spec import DataPlaces
 from rethink.evaluation import Evaluator
 from rethink.export import export_trial
 from rethink.protocol import complete
@@ -45,18 +46,12 @@ def run(tmp_path: Path, cache_dir: Path, prepared: PreparedData, make_spec: Call
         {"specs": [spec.to_dict() for spec in specs], "versions": {}, "data": {"fashion_mnist_mini": about}},
     )
     sha256 = {"fashion_mnist_mini": prepared.content_sha256}
-    settings = TrialSettings(run=run.root, data_sha256=sha256, places=places_of(cache_dir))
+    settings = TrialSettings(run=run.root, data_sha256=sha256, places=DataPlaces(cache_dir=cache_dir))
     for spec in specs[:2]:
         trial = Trial(spec, settings, DataStore(settings))
         trial.run_until(lambda: False)
         trial.close()
     return run
-
-
-def places_of(cache_dir: Path, data_dir: Path | None = None) -> Any:
-    from rethink.data.for_spec import DataPlaces
-
-    return DataPlaces(data_dir, cache_dir)
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:
@@ -103,7 +98,7 @@ def test_evaluation_repeats_what_training_measured(run: RunDirectory, cache_dir:
         last = run.read_attempts(spec.spec_id)[0].rows[-1]
         for path in (run.checkpoint(spec.spec_id), export_trial(run, spec.spec_id, tmp_path)[0]):
             file = read_weights(path)
-            result = evaluate_weights(file, spec_to_evaluate(file, {}), places_of(cache_dir), "cpu")
+            result = evaluate_weights(file, spec_to_evaluate(file, {}), DataPlaces(cache_dir=cache_dir), "cpu")
             assert result.scores["train"].accuracy == last["exact_train_accuracy"]
             assert result.scores["train"].top5_accuracy == last["exact_train_top5_accuracy"]
             assert result.scores["test"].accuracy == last["test_accuracy"]
@@ -165,7 +160,7 @@ def test_the_seeds_form_is_evaluated_as_torchvision_would(
     assert "give --normalization" in refusal(spec_to_evaluate, file, {})
     spec = spec_to_evaluate(file, {"normalization": "imagenet"})
     assert (spec.model, spec.image_size, spec.dataset) == ("inception_v3", 299, "imagenet")
-    result = evaluate_weights(file, spec, places_of(cache_dir, ilsvrc), "cpu")
+    result = evaluate_weights(file, spec, DataPlaces(ilsvrc, cache_dir), "cpu")
     from rethink.data.trial_data import StreamPool
 
     theirs = make_inception(6)

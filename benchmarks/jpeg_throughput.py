@@ -31,7 +31,8 @@ from rethink.data.beton import Beton, prepare
 from rethink.data.loaders import BetonStream, epoch_order
 from rethink.data.normalization import normalize
 from rethink.data.sources import JpegForm
-from rethink.ffcv_runtime import Reader, decode_jpeg, resize_crop
+from rethink.ffcv_library import decode_jpeg, resize_crop
+from rethink.ffcv_runtime import Reader
 
 CORES, BATCH, PAIRS = len(os.sched_getaffinity(0)), 64, 7
 USUAL, LARGE = 640, 256  # images

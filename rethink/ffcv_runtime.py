@@ -33,8 +33,6 @@ def _quick_import() -> Iterator[None]:
 with _quick_import():
     from ffcv.fields.basics import IntDecoder, IntField
     from ffcv.fields.rgb_image import RGBImageField, SimpleRGBImageDecoder
-    from ffcv.libffcv import ctypes_imdecode as decode_jpeg
-    from ffcv.libffcv import ctypes_resize as resize_crop
     from ffcv.loader.epoch_iterator import EpochIterator
     from ffcv.loader.loader import Loader, OrderOption
     from ffcv.memory_allocator import MemoryAllocator
@@ -64,10 +62,8 @@ __all__ = [
     "State",
     "ToTensor",
     "ToTorchImage",
-    "decode_jpeg",
     "handle_sample",
     "kernel",
-    "resize_crop",
 ]
 
 # FFCV compiles each stage of each loader; our stages are plain Python around kernels compiled once, see `kernel`.

@@ -10,7 +10,14 @@ MODULES = sorted(path for room in ("rethink", "analysis", "sweeps") for path in 
 
 # From the bottom up: a module may import from its own layer and those below.
 LAYERS = [
-    ["rethink", "rethink.spec", "rethink.randomness", "rethink.ffcv_runtime", "rethink.provenance"],
+    [
+        "rethink",
+        "rethink.spec",
+        "rethink.randomness",
+        "rethink.ffcv_library",
+        "rethink.ffcv_runtime",
+        "rethink.provenance",
+    ],
     ["rethink.metrics", "rethink.search", "rethink.halving"],
     ["rethink.run_directory", "rethink.tensorboard"],
     ["rethink.corruption"],

@@ -13,6 +13,7 @@ import PIL.Image
 from rethink.data.sources import DataError, JpegForm
 from rethink.data.sources.image_data import MAX_SIDE, MIN_SIDE, Image
 from rethink.data.sources.image_folder import EIGHT_BIT_MODES
+from rethink.ffcv_library import decode_jpeg
 
 LEVELS = np.arange(256)  # of uint8 pixels
 
@@ -53,8 +54,6 @@ def stored_jpeg(path: Path, form: JpegForm, max_bytes: int) -> StoredJpeg:
 
 def ffcv_pixels(content: bytes, height: int, width: int) -> Image | None:
     """(height, width, 3) as FFCV's loader decodes JPEG; None if its decoder complains, which the loader ignores."""
-    from rethink.ffcv_runtime import decode_jpeg
-
     source, pixels = np.frombuffer(content, np.uint8), np.empty((height, width, 3), np.uint8)
     whole = (height, width, 0, 0, 1, 1, False, False)  # uncropped, full scale, not mirrored
     failed = decode_jpeg(source.ctypes.data, source.size, height, width, pixels.ctypes.data, *whole)

@@ -12,15 +12,8 @@ import numpy as np
 from rethink.data.augmentation import Augmentation, centre_boxes
 from rethink.data.normalization import normalize
 from rethink.data.uncached import UncachedFile
-from rethink.ffcv_runtime import (
-    AllocationQuery,
-    PipelineError,
-    SimpleRGBImageDecoder,
-    State,
-    decode_jpeg,
-    kernel,
-    resize_crop,
-)
+from rethink.ffcv_library import decode_jpeg, resize_crop
+from rethink.ffcv_runtime import AllocationQuery, PipelineError, SimpleRGBImageDecoder, State, kernel
 
 
 @kernel

@@ -3,7 +3,10 @@
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +23,6 @@ DEATH_SECONDS = 10.0  # that a process whose pipe has ended may still take
 
 Chunk = Sequence[Path]
 Read = StoredJpeg | BrokenImageError
-
-_context = multiprocessing.get_context("spawn")  # a fork of a process with threads, such as a Ray actor, may hang
 
 
 def read_jpegs(paths: Sequence[Path], form: JpegForm, max_bytes: int, processes: int) -> Generator[Read, None, None]:
@@ -73,15 +74,19 @@ class _Reader:
 
     def __init__(self, form: JpegForm, max_bytes: int) -> None:
         self.asked: deque[tuple[int, Chunk]] = deque()  # and not yet answered
-        self.connection, its_end = _context.Pipe()
-        self._process = _context.Process(target=_serve, args=(its_end, form, max_bytes), daemon=True)
+        self.connection, its_end = multiprocessing.Pipe()
+        # No multiprocessing.Process: a fork of a process with threads, such as a Ray actor, may hang, and a spawned one
+        # runs the user's main module once more.
+        command = [sys.executable, "-c", f"from {__name__} import serve; serve({its_end.fileno()})"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         # Ctrl-C reaches all processes of a terminal; the writer alone should answer it, and end its readers.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()  # which inherits what is blocked
+        try:  # the process inherits what is blocked
+            self._process = subprocess.Popen(command, env=environment, pass_fds=[its_end.fileno()])
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         its_end.close()
+        self.connection.send((form, max_bytes))
 
     def ask(self, number: int, chunk: Chunk) -> None:
         self.asked.append((number, chunk))
@@ -100,12 +105,13 @@ class _Reader:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.join()
+        self._process.wait()
         self.connection.close()
 
     def _death(self) -> DataError:
-        self._process.join(DEATH_SECONDS)
-        code = self._process.exitcode or 0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DEATH_SECONDS)
+        code = self._process.returncode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         chunk = self.asked[0][1]
         return DataError(
@@ -114,9 +120,11 @@ class _Reader:
         )
 
 
-def _serve(connection: Connection, form: JpegForm, max_bytes: int) -> None:
+def serve(file_descriptor: int) -> None:
     """Answer until the writer is gone, each answer sent while the next is made: it takes many turns of a small pipe."""
+    connection = Connection(file_descriptor)
     with contextlib.suppress(EOFError, OSError), ThreadPoolExecutor(1) as thread:
+        form, max_bytes = connection.recv()
         sent: Future[None] | None = None
         while True:
             answer = _answer(connection.recv(), form, max_bytes)

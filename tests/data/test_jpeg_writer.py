@@ -360,7 +360,7 @@ def test_a_terminal_has_a_bar(tree, cache, capsys, monkeypatch):
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "jpeg_readers" in " ".join(child.cmdline())]
 
 
 @pytest.mark.timeout(60)
@@ -461,3 +461,25 @@ def test_a_writer_that_ends_leaves_no_processes_and_nothing_that_counts(tree, ca
     output, error = start_long(tree, cache, 1).communicate(timeout=60)
     assert len(output) == 65, error
     assert content(cache) == WHOLE
+
+
+@pytest.mark.timeout(60)
+def test_a_script_without_a_main_guard_prepares_with_several_processes(ilsvrc, tmp_path):
+    """A process that ran the script once more would prepare once more, and so on."""
+    script = tmp_path / "own.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from rethink.data.beton import prepare\n"
+        "from rethink.data.writing import Writing\n"
+        f"print(prepare('imagenet', Path({str(ilsvrc)!r}), Path({str(tmp_path)!r}), writing=Writing(2)).train.samples)"
+    )
+    finished = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert finished.stderr == ""
+    assert int(finished.stdout) == len(files(ilsvrc))
+
+
+def test_a_reader_does_without_torch_and_numba():
+    """They would cost every process seconds and 300 MB."""
+    code = "import sys, rethink.data.jpeg_readers; print({'torch', 'numba', 'ffcv'} & set(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"

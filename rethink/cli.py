@@ -85,9 +85,10 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
 
 
 def _train_on(path: Path, arguments: argparse.Namespace) -> int:
-    file = read_weights(path)
+    file, fields = read_weights(path), spec_overrides(arguments)
+    file.check_said(fields)
     sweep = sweep_from(file)
-    specs = sweep.specs("default", spec_overrides(arguments))
+    specs = sweep.specs("default", fields)
     options = run_options(arguments)
     run = start(sweep, "default", specs, arguments.storage, arguments.name, options, keep_trial, file)
     return 0 if show_results([run]) else 1

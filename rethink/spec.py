@@ -51,7 +51,9 @@ class TrialSpec:
     corruption_seed: int = _doc("seed of the corruption draws", default=0)
     model: str = _doc("name of the model")
     depth: int | None = _doc("depth, for models that have the choice (wide_resnet)", default=None)
-    width: int | None = _doc("widening factor, for models that have the choice (wide_resnet)", default=None)
+    width: int | None = _doc(
+        "widening factor (wide_resnet), or sixteenths of the published channels (inception_v3)", default=None
+    )
     batch_norm: bool | None = _doc("BatchNorm on or off, for models that have the choice", default=None)
     dropout: float = _doc("dropout probability; 0: off", default=0.0)
     seed: int = _doc("seed of initialization, batch order, augmentation and dropout", default=0)

@@ -83,7 +83,11 @@ class Training:
         """
         optimizer = self._optimizer.state_dict()
         if weights["optimizer"] is not None:
-            optimizer["state"] = weights["optimizer"]
+            parameters = list(self.model.parameters())
+            optimizer["state"] = {
+                index: {name: _laid_out_like(parameters[index], tensor) for name, tensor in state.items()}
+                for index, state in weights["optimizer"].items()
+            }
         self._load({"row": 0, "epochs_to_fit": None, "diverged": False, **weights, "optimizer": optimizer})
 
     def _load(self, state: Mapping[str, Any]) -> None:
@@ -337,6 +341,12 @@ class _Clock:
         """The seconds so far; from now on it counts from zero."""
         seconds, self._seconds = self._seconds, 0.0
         return seconds
+
+
+def _laid_out_like(parameter: nn.Parameter, value: Any) -> Any:
+    """A tensor in the parameter's memory format: torch's fused steps take the two to be in one, and do not look."""
+    is_like = isinstance(value, torch.Tensor) and value.shape == parameter.shape
+    return torch.empty_like(parameter).copy_(value) if is_like else value
 
 
 def _random_state(device: torch.device) -> torch.Tensor:

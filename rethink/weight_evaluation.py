@@ -13,11 +13,10 @@ from rethink.data.for_spec import DataPlaces, prepare_for
 from rethink.data.trial_data import StreamPool, check_fits
 from rethink.evaluation import Evaluator, Scores
 from rethink.protocol import complete
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 from rethink.weight_files import WeightFile, check_weights_fit
 
 SEED_NETWORK = {"dataset": "imagenet", "model": "inception_v3"}  # of a file that does not say what it holds
-OPEN_IN_A_SEED_FILE = ("normalization",)  # what no default may decide
 _OF_TRAINING = ("random_crop", "crop_padding", "random_resized_crop", "flip", "train_eval_samples", "start_from")
 _OF_THE_DATA_SET = ("max_side", "jpeg_quality", "train_samples", "label_corruption")  # not of another one
 
@@ -36,10 +35,8 @@ def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
 
     Raises SpecError for a field that a file without a spec leaves open, or that does not fit.
     """
+    file.check_said(fields)
     if file.spec is None:
-        for name in OPEN_IN_A_SEED_FILE:
-            if name not in fields:
-                raise SpecError(f"{file.path} does not say its {name}: give --{name} imagenet, unit or per_image")
         return complete({**SEED_NETWORK, **fields})
     left_out = set(_OF_TRAINING)
     if fields.get("dataset", file.spec.dataset) != file.spec.dataset:

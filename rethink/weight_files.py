@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from rethink import models
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import NORMALIZATIONS, SpecError, TrialSpec
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -36,6 +36,12 @@ class WeightFile:
     epoch: int  # finished
     steps: int
     images_seen: int | None
+
+    def check_said(self, fields: Collection[str]) -> None:
+        """Raise SpecError if neither the file nor these fields say how its network's pixels were scaled."""
+        if self.spec is None and "normalization" not in fields:
+            choices = " or ".join(NORMALIZATIONS)
+            raise SpecError(f"{self.path} does not say how pixels were scaled: give --normalization {choices}")
 
     def start_state(self, spec: TrialSpec) -> dict[str, Any]:
         """What `Training.start_from` takes. Raises SpecError for the state of another optimizer than the spec's."""

@@ -1,5 +1,6 @@
 """Files of weights: every kind is read, what does not fit says why, and no file runs code."""
 
+import itertools
 import json
 import os
 import pickle
@@ -13,6 +14,8 @@ from torch import nn
 
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import DataPlaces
+from rethink.data.loaders import epoch_order
+from rethink.data.trial_data import StreamPool
 from rethink.evaluation import Evaluator
 from rethink.export import export_trial
 from rethink.protocol import complete
@@ -20,6 +23,7 @@ from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
 from rethink.training import Training
 from rethink.trial import DataStore, Trial, TrialSettings
+from rethink.weight_commands import sweep_from
 from rethink.weight_evaluation import evaluate_weights, spec_to_evaluate, to_text
 from rethink.weight_files import card_path, check_weights_fit, read_weights
 
@@ -157,18 +161,52 @@ def test_the_seeds_form_is_evaluated_as_torchvision_would(
 ) -> None:
     file = read_weights(seeds_file)
     assert (file.spec, file.epoch, file.steps) == (None, 1, 6)
-    assert "give --normalization" in refusal(spec_to_evaluate, file, {})
+    assert "give --normalization per_image or imagenet or unit" in refusal(spec_to_evaluate, file, {})
     spec = spec_to_evaluate(file, {"normalization": "imagenet"})
     assert (spec.model, spec.image_size, spec.dataset) == ("inception_v3", 299, "imagenet")
     result = evaluate_weights(file, spec, DataPlaces(ilsvrc, cache_dir), "cpu")
-    from rethink.data.trial_data import StreamPool
-
     theirs = make_inception(6)
     theirs.load_state_dict(dict(file.model))
     data = StreamPool(read_ahead=False).open(spec, prepared_ilsvrc)
     scores = Evaluator(theirs, torch.device("cpu"), "fp32").scores(data.train, data.subset)
     assert result.scores["train"].accuracy == scores.accuracy
     assert result.images == {"train": 48, "test": 18}
+
+
+@pytest.mark.timeout(300)
+def test_training_goes_on_from_the_seeds_form_as_torch_alone_would(
+    seeds_file: Path, prepared_ilsvrc: PreparedData, streams: StreamPool
+) -> None:
+    """Two steps by torchvision's network and torch's SGD, from the file's weights and momentum."""
+    file = read_weights(seeds_file)
+    fields = {"batch_size": 4, "evaluate_steps": 1, "train_samples": 8, "max_epochs": 2, "momentum": 0.9}
+    (spec,) = sweep_from(file).specs("default", {name: [value] for name, value in fields.items()})
+    assert (spec.learning_rate, spec.optimizer, spec.normalization) == (0.1, "sgd", "imagenet")
+    data = streams.open(spec, prepared_ilsvrc)
+    training = Training(spec, data, torch.device("cpu"))
+    training.start_from(file.start_state(spec))
+    losses = []
+    for item in itertools.islice(training.steps_and_records(), 2):
+        assert item is not None
+        losses.append(item.train_loss)
+    assert (training.epoch, training.steps, training.images_seen) == (2, 8, 32)
+
+    network = make_inception(6)
+    network.dropout.p = 0.0  # type: ignore[union-attr]
+    network.load_state_dict(dict(file.model))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    optimizer.load_state_dict(dict(file.optimizer or {}))
+    optimizer.param_groups[0].update(lr=0.1, weight_decay=0.0)
+    order = epoch_order(data.subset, spec.seed, 2)
+    expected = []
+    for batch in data.train.batches(order, 4, torch.device("cpu")):
+        logits, auxiliary = network.train()(batch.images)
+        loss = nn.functional.cross_entropy(logits, batch.labels)
+        optimizer.zero_grad()
+        (loss + 0.4 * nn.functional.cross_entropy(auxiliary, batch.labels)).backward()
+        optimizer.step()
+        expected.append(loss.item())
+    assert losses == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_does_not_fit_says_which(run: RunDirectory, seeds_file: Path, tmp_path: Path) -> None:

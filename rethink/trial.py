@@ -65,6 +65,7 @@ class Trial:
         self._run = RunDirectory(settings.run)
         self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
         self._last: Record | None = None
+        self._resumed_from = 0, 0  # epochs finished, steps
         self._next_checkpoint = time.monotonic() + settings.checkpoint_seconds
         self._rows: RowWriter | None = None
         self._board: TrialBoard | None = None
@@ -72,6 +73,7 @@ class Trial:
             self.load(self._run.checkpoint(spec.spec_id))
         elif spec.start_from is not None:
             self._training.start_from(self._read(self._run.start_file(spec.spec_id)))
+            self._resumed_from = self._training.epoch, self._training.steps
 
     def run_until(self, due: Callable[[], bool]) -> Record:
         """Train to the next row, and on until `due` says so, an epoch of `report_epochs` or the trial's end.
@@ -102,6 +104,7 @@ class Trial:
         """Go to where `save` was called. Raises ValueError for the state of another spec."""
         state = self._read(path)
         self._training.load_state_dict(state["training"])
+        self._resumed_from = self._training.epoch, self._training.steps
         if state["record"]:
             self._last = Record.from_dict(state["record"])
             self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
@@ -126,7 +129,7 @@ class Trial:
 
     def _append_row(self, record: Record) -> None:
         if self._rows is None:
-            self._rows = RowWriter(self._run, self.spec.spec_id, self._header(record.epoch - 1))
+            self._rows = RowWriter(self._run, self.spec.spec_id, self._header())
         self._rows.append(record)
 
     def _checkpoint(self) -> None:
@@ -136,7 +139,7 @@ class Trial:
     def _has_ended(self, record: Record) -> bool:
         return stop_reason(self.spec, record.to_dict()) is not None
 
-    def _header(self, resumed_from_epoch: int) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
         return {
             "spec_id": self.spec.spec_id,
             "host": socket.gethostname(),
@@ -145,7 +148,8 @@ class Trial:
             "threads": torch.get_num_threads(),
             "versions": versions(),
             "data_sha256": self._settings.data_sha256[self.spec.stored_data],
-            "resumed_from_epoch": resumed_from_epoch,
+            "resumed_from_epoch": self._resumed_from[0],
+            "resumed_from_steps": self._resumed_from[1],
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 

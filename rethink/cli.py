@@ -32,10 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "resume",
         help="run what is left of an interrupted or failed run, or train on from a file of weights: "
         "`rethink resume FILE --help` shows its options",
-        add_help=False,
     )
     resumed.add_argument("path", type=Path, metavar="RUN", help="run directory, or a file of weights")
-    resumed.add_argument("options", nargs=argparse.REMAINDER)
+    resumed.add_argument("options", nargs=argparse.REMAINDER, help="of the second: rethink resume FILE --help")
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories")

@@ -34,17 +34,18 @@ def add_spec_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--protocol", nargs="+", metavar="V", help=f"recipe that fills what is left open: {recipes}")
     for field in dataclasses.fields(TrialSpec):
         group.add_argument(
-            _flag(field.name), nargs="+", metavar="V", default=None, type=_value(field), help=field.metadata["doc"]
+            _flag(field.name), nargs="+", metavar="V", default=None, type=_value(field), help=_doc(field)
         )
 
 
-def add_field_options(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """One option, with one value, for each of these fields of TrialSpec."""
+def add_field_options(parser: argparse.ArgumentParser, names: Sequence[str], title: str) -> None:
+    """One option, with one value, for each of these fields of TrialSpec, in a group of that title."""
+    group = parser.add_argument_group(title)
     fields = {field.name: field for field in dataclasses.fields(TrialSpec)}
     for name in names:
-        doc = fields[name].metadata["doc"]
+        value, doc = _value(fields[name]), _doc(fields[name])
         # No default: "none" may be a value.
-        parser.add_argument(_flag(name), metavar="V", default=argparse.SUPPRESS, type=_value(fields[name]), help=doc)
+        group.add_argument(_flag(name), metavar="V", default=argparse.SUPPRESS, type=value, help=doc)
 
 
 def given_fields(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
@@ -70,6 +71,10 @@ def add_run_options(parser: argparse.ArgumentParser, names: Sequence[str] = RUN_
 def run_options(arguments: argparse.Namespace) -> RunOptions:
     """The RunOptions given on the command line; what has no option there keeps its default."""
     return RunOptions(**{name: getattr(arguments, name) for name in RUN_OPTIONS if hasattr(arguments, name)})
+
+
+def _doc(field: "dataclasses.Field[Any]") -> str:
+    return str(field.metadata["doc"]).replace("%", "%%")  # argparse would format it
 
 
 def _flag(name: str) -> str:

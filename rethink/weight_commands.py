@@ -30,7 +30,7 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
         "prepare", help="write a data set's betons, which a run otherwise does when it starts"
     )
     prepared.add_argument("dataset", choices=sources.names(), metavar="DATASET", help=", ".join(sources.names()))
-    add_field_options(prepared, STORED_FORM)
+    add_field_options(prepared, STORED_FORM, "how images are kept (default: the data set's usual form)")
     add_run_options(prepared, PLACES)
     exported = commands.add_parser("export", help="write a trial's weights as safetensors, with a model card")
     exported.add_argument("run", type=Path, help="run directory")
@@ -39,7 +39,7 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     evaluated = commands.add_parser("evaluate", help="top-1 and top-5 accuracy of a file of weights, train and test")
     evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the seed's .pth.tar")
     evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
-    add_field_options(evaluated, EVALUATED_ON)
+    add_field_options(evaluated, EVALUATED_ON, "what it is evaluated on (default: what the file says)")
     add_run_options(evaluated, PLACES)
 
 

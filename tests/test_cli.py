@@ -72,6 +72,29 @@ def test_bad_values_end_in_one_line(
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["run", "imagenet_regularization"],
+        ["resume"],
+        ["resume", "weights.pt"],
+        ["prepare"],
+        ["export"],
+        ["evaluate"],
+        ["figures"],
+        ["query"],
+        ["report"],
+    ],
+    ids=" ".join,
+)
+def test_help_is_given(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main([*command, "--help"])
+    assert exit.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: {' '.join(['rethink', *command[:1]])}")
+
+
 def test_an_unknown_sweep_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(["run", "label_corruptoin"])

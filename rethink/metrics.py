@@ -16,9 +16,9 @@ def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
 class Record:
     """A row: what one trial measured after an epoch, or at an evaluation inside one (`evaluate_steps`).
 
-    `train_loss` and `train_accuracy` are running means over the steps since the row before, in training mode, while
-    the weights move; all that is exact or of an evaluation comes from the weights as they are after these steps. All
-    but the timing columns are bit-reproducible.
+    `train_loss` and `train_accuracy` are running means in training mode, while the weights move: after an epoch over
+    its own steps, inside one over the steps since the last evaluation. All that is exact or of an evaluation comes from
+    the weights as they are after these steps. All but the timing columns are bit-reproducible.
     """
 
     row: int = _column("number of the row, from 1: one after every epoch and at every evaluation inside one")
@@ -58,12 +58,14 @@ class Record:
         "zero errors over the whole training set after this epoch, checked exactly; null inside an epoch"
     )
     epochs_to_fit: int | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
-    diverged: bool = _column("a loss since the row before was not finite; the trial ends here")
+    diverged: bool = _column("a loss was not finite; the trial ends here")
     checked_images: int = _column("images the interpolation check had to look at", unit="images")
     train_seconds: float = _column("time of the steps since the row before, loading included", unit="s", timing=True)
     check_seconds: float = _column("time of the interpolation check", unit="s", timing=True)
     test_seconds: float = _column("time of the test evaluation, and of `train_eval_samples`", unit="s", timing=True)
-    images_per_second: float = _column("training images per second of train_seconds", unit="1/s", timing=True)
+    images_per_second: float = _column(
+        "training images since the row before per second of train_seconds", unit="1/s", timing=True
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, column by column."""

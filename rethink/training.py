@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from rethink import models
 from rethink.data.augmentation import Augmentation
 from rethink.data.loaders import epoch_order
 from rethink.data.trial_data import TrialData
+from rethink.epoch_pass import Clock, EpochPass, Seen, Steps
 from rethink.evaluation import PERFECT, Evaluator, Interpolation, Scores
 from rethink.metrics import Record, stop_reason
 from rethink.optimizers import make_optimizer
@@ -39,8 +39,10 @@ class Training:
         self._auxiliary = models.get(spec.model).auxiliary
         self._optimizer = make_optimizer(spec, self.model.parameters())
         self._evaluator = Evaluator(self.model, device, spec.precision)
-        self._pass: _Pass | None = None  # over the training subset, where an epoch has begun
-        self._clock = _Clock()
+        self._pass: EpochPass | None = None  # over the training subset, where an epoch has begun
+        self._since_evaluation = Steps()  # of rows inside epochs: over evaluate_steps, whatever epochs they lie in
+        self._clock = Clock()
+        self._told = 0  # images seen at the last row
 
     def records(self) -> Iterator[Record]:
         """Train on, to max_epochs, max_steps or divergence; at interpolation the caller decides.
@@ -66,6 +68,8 @@ class Training:
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "pass": self._pass.state_dict(self._device) if self._pass else None,
+            "since_evaluation": self._since_evaluation.state_dict(),
+            "since_row": {"images_seen": self._told, "seconds": self._clock.seconds},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -74,7 +78,10 @@ class Training:
             raise ValueError(f"state of trial {state['spec_id']} does not fit trial {self.spec.spec_id}")
         self._load(state)
         begun = state.get("pass")
-        self._pass = _Pass.restored(self._epoch_order(), begun, self._device) if begun else None
+        self._pass = EpochPass.restored(self._epoch_order(), begun, self._device) if begun else None
+        self._since_evaluation = Steps.restored(state.get("since_evaluation"), self._device)
+        since_row = state.get("since_row", {"images_seen": self.images_seen, "seconds": 0.0})
+        self._told, self._clock.seconds = since_row["images_seen"], since_row["seconds"]
 
     def start_from(self, weights: Mapping[str, Any]) -> None:
         """Start from other weights than the seed's, at their epoch and steps, with their optimizer's state if given.
@@ -89,6 +96,7 @@ class Training:
                 for index, state in weights["optimizer"].items()
             }
         self._load({"row": 0, "epochs_to_fit": None, "diverged": False, **weights, "optimizer": optimizer})
+        self._told = self.images_seen
 
     def _load(self, state: Mapping[str, Any]) -> None:
         for name, value in {**self._ended_epochs(state["epoch"]), **state}.items():
@@ -117,20 +125,23 @@ class Training:
     def _train_to_next_row(self) -> Iterator[None]:
         begun = self._begin_pass() if self._pass is None else self._pass
         begun.set_random_state(self._device)
-        end = begun.done + self._steps_to_next_row() * self.spec.batch_size
-        stretch = begun.order[begun.done : end]
+        done = begun.steps.images
+        stretch = begun.order[done : done + self._steps_to_next_row() * self.spec.batch_size]
         batches = self._data.train.batches(stretch, self.spec.batch_size, self._device, self._augmentation())
         self._clock.start()
-        for number, (images, labels, _) in enumerate(batches, start=1):
-            self._step(images, labels, begun)
+        for number, (images, labels, indices) in enumerate(batches, start=1):
+            seen = indices, *self._step(images, labels)
+            begun.steps.add(*seen)
+            if self.spec.evaluate_steps is not None:
+                self._since_evaluation.add(*seen)
             if number * self.spec.batch_size < len(stretch):
                 self._clock.pause()
                 yield None
                 self._clock.start()
         begun.keep_random_state(self._device)
 
-    def _begin_pass(self) -> "_Pass":
-        self._pass = _Pass(self._epoch_order())
+    def _begin_pass(self) -> EpochPass:
+        self._pass = EpochPass(self._epoch_order())
         torch.manual_seed(key64("dropout", self.spec.seed, self.epoch + 1))
         return self._pass
 
@@ -151,7 +162,8 @@ class Training:
             return None
         return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1, spec.random_resized_crop)
 
-    def _step(self, images: torch.Tensor, labels: torch.Tensor, begun: "_Pass") -> None:
+    def _step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimizer step; the loss of every image, and whether it was taken for another class."""
         self._set_learning_rate()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16"):
             outputs = self.model(images)
@@ -167,7 +179,7 @@ class Training:
         self._optimizer.step()
         self.steps += 1
         self.images_seen += len(labels)
-        begun.add(losses.detach(), logits.detach().argmax(1) != labels)
+        return losses.detach(), logits.detach().argmax(1) != labels
 
     def _set_learning_rate(self) -> None:
         decay = self.spec.learning_rate_decay ** (self.images_seen // self.spec.decay_images)
@@ -175,21 +187,23 @@ class Training:
 
     def _record(self) -> Record:
         assert self._pass is not None, "a row is due after steps"
-        begun = self._pass
-        running = begun.since_last_row()
+        begun, ends_epoch = self._pass, self._pass.is_done
+        by_step = self.spec.evaluate_steps is not None and not ends_epoch
+        seen = (self._since_evaluation if by_step else begun.steps).seen()
         self._clock.pause()  # only now has a GPU done its steps
         self.row += 1
-        self.diverged = not math.isfinite(running.losses.mean())
+        self.diverged = not math.isfinite(seen.losses.mean())
         started = time.perf_counter()
-        ends_epoch = begun.done == len(begun.order)
         check = self._end_epoch(begun) if ends_epoch else None
         exact = self._exact_train_scores(check)
         checked = time.perf_counter()
         test, part = self._evaluated(ends_epoch, exact)
         evaluated = time.perf_counter()
-        return self._row(running, check, (exact, test, part), (checked - started, evaluated - checked))
+        if self._is_evaluation_step:
+            self._since_evaluation = Steps()
+        return self._row(seen, check, (exact, test, part), (checked - started, evaluated - checked))
 
-    def _end_epoch(self, begun: "_Pass") -> Interpolation:
+    def _end_epoch(self, begun: EpochPass) -> Interpolation:
         self.epoch += 1
         self._pass = None
         if self.diverged:
@@ -218,31 +232,35 @@ class Training:
         return test, exact if exact and known else self._evaluator.scores(self._data.train, part)
 
     def _is_test_due(self, ends_epoch: bool) -> bool:
-        epochs, steps = self.spec.test_every, self.spec.evaluate_steps
+        epochs = self.spec.test_every
         after_epoch = ends_epoch and (self.epoch == self.epochs_to_fit or (epochs > 0 and self.epoch % epochs == 0))
-        return after_epoch or (steps is not None and self.steps % steps == 0)
+        return after_epoch or self._is_evaluation_step
+
+    @property
+    def _is_evaluation_step(self) -> bool:
+        return self.spec.evaluate_steps is not None and self.steps % self.spec.evaluate_steps == 0
 
     def _row(
         self,
-        running: "_Running",
+        seen: Seen,
         check: Interpolation | None,
         scores: tuple[Scores | None, Scores | None, Scores | None],
         seconds: tuple[float, float],
     ) -> Record:
-        images = len(running.indices)
-        corrupted = self._data.labels.corrupted[running.indices]
+        corrupted = self._data.labels.corrupted[seen.indices]
         exact, test, part = scores
-        train_seconds = self._clock.read()
+        train_seconds, images = self._clock.read(), self.images_seen - self._told
+        self._told = self.images_seen
         return Record(
             row=self.row,
             epoch=self.epoch,
             steps=self.steps,
             images_seen=self.images_seen,
             learning_rate=self._optimizer.param_groups[0]["lr"],
-            train_loss=_finite(float(running.losses.mean())),
-            train_accuracy=float((~running.wrong).mean()),
-            train_accuracy_corrupted=_accuracy(running.wrong[corrupted]),
-            train_accuracy_clean=_accuracy(running.wrong[~corrupted]),
+            train_loss=_finite(float(seen.losses.mean())),
+            train_accuracy=float((~seen.wrong).mean()),
+            train_accuracy_corrupted=_accuracy(seen.wrong[corrupted]),
+            train_accuracy_clean=_accuracy(seen.wrong[~corrupted]),
             test_loss=_finite(test.loss) if test else None,
             test_accuracy=test.accuracy if test else None,
             test_top5_accuracy=self._top5(test),
@@ -264,100 +282,10 @@ class Training:
         return scores.top5_accuracy if scores and self._data.classes > 5 else None
 
 
-@dataclass(frozen=True)
-class _Running:
-    """What optimizer steps saw, in training mode, by sample in the order of the epoch; all (n,)."""
-
-    indices: npt.NDArray[np.int64]
-    losses: npt.NDArray[np.float64]
-    wrong: npt.NDArray[np.bool_]
-
-
-@dataclass
-class _Pass:
-    """An epoch under way: how far it is, what its steps saw, and the state of torch's generator between two rows."""
-
-    order: npt.NDArray[np.int64]
-    done: int = 0  # images
-    told: int = 0  # images up to the last row
-    losses: list[torch.Tensor] = field(default_factory=list)
-    wrong: list[torch.Tensor] = field(default_factory=list)
-    random_state: torch.Tensor | None = None  # none: torch's generator has it
-
-    def add(self, losses: torch.Tensor, wrong: torch.Tensor) -> None:
-        self.done += len(losses)
-        self.losses.append(losses)
-        self.wrong.append(wrong)
-
-    def since_last_row(self) -> _Running:
-        losses, wrong = torch.cat(self.losses), torch.cat(self.wrong)
-        self.losses, self.wrong = [losses], [wrong]
-        part = slice(self.told, self.done)
-        self.told = self.done
-        return _Running(self.order[part], losses[part].cpu().double().numpy(), wrong[part].cpu().numpy())
-
-    def likeliest_errors_first(self) -> npt.NDArray[np.int64]:
-        losses = torch.cat(self.losses).cpu().double().numpy()
-        return self.order[np.argsort(-losses, kind="stable")]
-
-    def keep_random_state(self, device: torch.device) -> None:
-        """Between two rows anything may use torch's generator: a test, another trial."""
-        self.random_state = _random_state(device)
-
-    def set_random_state(self, device: torch.device) -> None:
-        if self.random_state is not None:
-            _set_random_state(self.random_state, device)
-            self.random_state = None
-
-    def state_dict(self, device: torch.device) -> dict[str, Any]:
-        kept = self.random_state
-        return {
-            "done": self.done,
-            "told": self.told,
-            "losses": torch.cat(self.losses),
-            "wrong": torch.cat(self.wrong),
-            "random_state": _random_state(device) if kept is None else kept,
-        }
-
-    @classmethod
-    def restored(cls, order: npt.NDArray[np.int64], state: Mapping[str, Any], device: torch.device) -> "_Pass":
-        seen = {name: [state[name].to(device)] for name in ("losses", "wrong")}
-        return cls(order, state["done"], state["told"], **seen, random_state=state["random_state"].cpu())
-
-
-class _Clock:
-    """Seconds of the steps since the last row, without the pauses between them."""
-
-    def __init__(self) -> None:
-        self._seconds = self._started = 0.0
-
-    def start(self) -> None:
-        self._started = time.perf_counter()
-
-    def pause(self) -> None:
-        self._seconds += time.perf_counter() - self._started
-
-    def read(self) -> float:
-        """The seconds so far; from now on it counts from zero."""
-        seconds, self._seconds = self._seconds, 0.0
-        return seconds
-
-
 def _laid_out_like(parameter: nn.Parameter, value: Any) -> Any:
     """A tensor in the parameter's memory format: torch's fused steps take the two to be in one, and do not look."""
     is_like = isinstance(value, torch.Tensor) and value.shape == parameter.shape
     return torch.empty_like(parameter).copy_(value) if is_like else value
-
-
-def _random_state(device: torch.device) -> torch.Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_random_state(state: torch.Tensor, device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)
 
 
 def _initialized_model(spec: TrialSpec, data: TrialData, device: torch.device) -> nn.Module:

@@ -104,9 +104,7 @@ def _panels(subject: Subject) -> dict[str, pd.DataFrame]:
 def _draw_trial(
     axes: Axes, trial: "pd.Series[Any]", epochs: pd.DataFrame, look: style.Look, x: Axis, columns: Sequence[Axis]
 ) -> None:
-    rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
-    if x.column == "epoch":
-        rows = rows[rows["fitted"].notna()]  # those inside an epoch have no place among whole ones
+    rows = _comparable(epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])], trial, x)
     for column, dash in zip(columns, ("-", (0, (3, 1.5))), strict=False):
         measured = rows[rows[column.column].notna()]
         xs = measured[x.column].to_numpy(dtype=float) / x.unit
@@ -117,6 +115,16 @@ def _draw_trial(
             end, face = (look.marker, look.color) if trial["fitted"] else ("^", "none")
             quiet: dict[str, Any] = {"markersize": 3.5, "linestyle": "", "zorder": 4}
             axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, mfc=face, gid=told, **quiet)
+
+
+def _comparable(rows: pd.DataFrame, trial: "pd.Series[Any]", x: Axis) -> pd.DataFrame:
+    """The rows whose running means are over like stretches: whole epochs; by step, evaluation to evaluation."""
+    every = trial["evaluate_steps"]
+    if x.column == "epoch":
+        return rows[rows["fitted"].notna()]
+    if pd.isna(every):
+        return rows
+    return rows[(rows["steps"] % every == 0) | (rows["row"] == rows["row"].max())]
 
 
 def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:

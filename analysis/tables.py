@@ -76,10 +76,11 @@ def _inputs(frames: Frames) -> Table | None:
 
 
 def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -> str:
-    """The steps up to the first row whose running loss is below; ">": no row of that trial is."""
+    """The steps after the first epoch whose running loss is below; ">": no epoch of that trial is."""
     texts = []
     for _, trial in trials.sort_values("seed").iterrows():
         rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
+        rows = rows[rows["fitted"].notna()]  # inside an epoch the mean is of fewer steps
         below = rows.loc[rows["train_loss"] < threshold, "steps"]
         texts.append(str(below.iloc[0]) if len(below) else f"> {rows['steps'].max() if len(rows) else 0}")
     return ", ".join(texts)

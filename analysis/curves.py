@@ -124,7 +124,8 @@ def _comparable(rows: pd.DataFrame, trial: "pd.Series[Any]", x: Axis) -> pd.Data
         return rows[rows["fitted"].notna()]
     if pd.isna(every):
         return rows
-    return rows[(rows["steps"] % every == 0) | (rows["row"] == rows["row"].max())]
+    evaluations: pd.DataFrame = rows[(rows["steps"] % every == 0) | (rows["row"] == rows["row"].max())]
+    return evaluations
 
 
 def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:

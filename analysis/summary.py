@@ -44,7 +44,7 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def ended_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials whose last epoch is a result: all but the unfinished and the failed."""
+    """The trials whose last row is a result: all but the unfinished and the failed."""
     return trials[~trials["stop_reason"].isin(NO_RESULT)]
 
 

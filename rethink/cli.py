@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "run":
         sweep: Sweep = importlib.import_module(f"sweeps.{arguments.sweep}").SWEEP
         return run_sweep(sweep, arguments.options)
-    if arguments.command == "resume" and not arguments.path.is_dir():
+    if arguments.command == "resume" and (not arguments.path.is_dir() or _asks_for_help(arguments.options)):
         return _resume_weights(arguments.path, arguments.options)
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
 
@@ -67,6 +67,10 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     action = _run if arguments.resume is None else _resume_sweep
     return _in_one_line(parser.prog, lambda: action(sweep, arguments))
+
+
+def _asks_for_help(options: Sequence[str]) -> bool:
+    return not {"-h", "--help"}.isdisjoint(options)
 
 
 def _resume_weights(path: Path, argv: Sequence[str]) -> int:
@@ -86,7 +90,7 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
 def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     file, fields = read_weights(path), spec_overrides(arguments)
     file.check_said(fields)
-    sweep = sweep_from(file)
+    sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
     options = run_options(arguments)
     run = start(sweep, "default", specs, arguments.storage, arguments.name, options, keep_trial, file)
@@ -184,7 +188,7 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; what was written is whole", file=sys.stderr)
+        print(f"{prog}: interrupted", file=sys.stderr)
         return 130
 
 

@@ -65,7 +65,7 @@ class Evaluator:
                     continue
                 for images, labels, _ in stream.batches(part, BATCH, self._device):
                     checked += len(labels)
-                    if bool((self._logits(images).argmax(1) != labels).any()):
+                    if bool((label_ranks(self._logits(images), labels) > 0).any()):
                         return Interpolation(False, checked)
         return Interpolation(True, checked)
 

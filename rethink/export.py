@@ -30,7 +30,7 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     checkpoint = run.checkpoint(spec.spec_id)
     if not checkpoint.exists():
         raise SpecError(f"trial {spec.name} has no checkpoint: it has not begun, or {checkpoint} was removed")
-    file = read_weights(checkpoint)
+    file = read_weights(checkpoint, spec)
     content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
     weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
     card = {

@@ -65,7 +65,9 @@ def add_run_options(parser: argparse.ArgumentParser, names: Sequence[str] = RUN_
     fields = {field.name: field for field in dataclasses.fields(RunOptions)}
     for name in names:
         field = fields[name]
-        group.add_argument(_flag(name), metavar="V", default=field.default, type=_value(field), help=OPTION_DOCS[name])
+        alone: dict[str, Any] = {"nargs": "?", "const": True} if isinstance(field.default, bool) else {}  # means: on
+        settings = {"metavar": "V", "default": field.default, "type": _value(field), "help": OPTION_DOCS[name]}
+        group.add_argument(_flag(name), **settings, **alone)
 
 
 def run_options(arguments: argparse.Namespace) -> RunOptions:

@@ -110,7 +110,7 @@ class RunDirectory:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt at a trial wrote: its header, its epoch rows in order, and how many lines were damaged."""
+    """What one attempt at a trial wrote: its header, its rows in order, and how many lines were damaged."""
 
     spec_id: str
     number: int

@@ -1,13 +1,12 @@
 """RunOptions: where and how fast trials run; nothing that a result depends on, but for the threads' rounding."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rethink.data.for_spec import DataPlaces
-from rethink.data.writing import Writing
+from rethink.data.writing import Writing, usable_cpus
 from rethink.spec import SpecError
 
 
@@ -17,7 +16,7 @@ class RunOptions:
 
     data_dir: Path | None = None
     cache_dir: Path | None = None
-    writers: int = len(os.sched_getaffinity(0))
+    writers: int = usable_cpus()
     skip_broken: bool = False
     os_cache: bool = True
     cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
@@ -31,8 +30,7 @@ class RunOptions:
         """Raises SpecError for a number out of range."""
         if not self.cpus_per_trial > 0:
             raise SpecError(f"cpus_per_trial = {self.cpus_per_trial:g} is not allowed: above 0")
-        if self.writers < 1:
-            raise SpecError(f"writers = {self.writers} is not allowed: a whole number from 1")
+        Writing(self.writers, self.skip_broken)
         if self.gpus_per_trial > 1:
             raise SpecError(f"gpus_per_trial = {self.gpus_per_trial:g} is not allowed: a trial trains on one GPU")
         for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):

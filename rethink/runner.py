@@ -1,5 +1,6 @@
 """Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
 
+import io
 import logging
 import os
 import sys
@@ -25,7 +26,7 @@ from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
-from rethink.run_directory import RunDirectory, atomic_file, rows_of
+from rethink.run_directory import RunDirectory, replace_file, rows_of
 from rethink.run_options import RunOptions
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
@@ -33,7 +34,7 @@ from rethink.sweep import Sweep
 from rethink.tensorboard import write_hyperparameters
 from rethink.trainable import NetworkTrainable
 from rethink.trial import TrialSettings
-from rethink.weight_files import WeightFile, check_weights_fit
+from rethink.weight_files import WeightFile, check_start, check_start_fits
 
 Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
 
@@ -52,11 +53,22 @@ def start(
 
     `weights` is the file that trials with `start_from` start from; its content is copied into the run.
     """
-    prepared = _prepare_all(specs, options)
-    starts = {spec: _start_state(spec, weights, prepared) for spec in specs if spec.start_from is not None}
-    _connect(options)
-    resources = _resources(options)
+    for spec in specs:
+        check_possible(spec)
+        if spec.start_from is not None:
+            _check_start(spec, weights)
     run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
+    try:  # all that is quick before the data, which may take hours to write
+        _connect(options)
+        resources = _resources(options)
+        prepared = _prepare_all(specs, options, weights)
+    except BaseException:
+        run.root.rmdir()
+        raise
+    if weights is not None:  # before run.json, which makes a run of the folder
+        run.start_file("x").parent.mkdir()
+        for spec in specs:
+            replace_file(run.start_file(spec.spec_id), _saved(weights.start_state(spec)))
     run.create(
         {
             "sweep": sweep.name,
@@ -70,9 +82,6 @@ def start(
             "specs": [spec.to_dict() for spec in specs],
         }
     )
-    for spec, state in starts.items():
-        with atomic_file(run.start_file(spec.spec_id)) as file:
-            torch.save(state, file)
     write_label_examples(run, specs, prepared)
     write_hyperparameters(run.tensorboard / "examples", specs)
     _execute(run, specs, prepared, options, resources, keep)
@@ -91,11 +100,12 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
     if left:
         _check_known(left, run)
-        prepared = _prepare_all(left, options)
+        _connect(options)
+        resources = _resources(options)
+        prepared = _prepare_all(left, options, None)
         for name, data in prepared.items():
             check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
-        _connect(options)
-        _execute(run, left, prepared, options, _resources(options), keep)
+        _execute(run, left, prepared, options, resources, keep)
     return run
 
 
@@ -199,26 +209,29 @@ class _Reporter(tune.Callback):
         self._progress.finish(spec_of(trial), "error")
 
 
-def _prepare_all(specs: Sequence[TrialSpec], options: RunOptions) -> dict[str, PreparedData]:
-    for spec in specs:
-        check_possible(spec)
+def _prepare_all(
+    specs: Sequence[TrialSpec], options: RunOptions, weights: WeightFile | None
+) -> dict[str, PreparedData]:
     by_data = {spec.stored_data: spec for spec in specs}
     prepared = {name: prepare_for(spec, options.places) for name, spec in by_data.items()}
     for spec in specs:
         check_fits(spec, prepared[spec.stored_data])
         _cost(spec, prepared)  # builds the network for these classes, without memory
+        if weights is not None:
+            check_start_fits(weights, spec, prepared[spec.stored_data].classes)
     return prepared
 
 
-def _start_state(spec: TrialSpec, weights: WeightFile | None, prepared: Mapping[str, PreparedData]) -> dict[str, Any]:
+def _check_start(spec: TrialSpec, weights: WeightFile | None) -> None:
     if weights is None or weights.sha256 != spec.start_from:
         raise SpecError(f"start_from = {spec.start_from!r} is not allowed: `rethink resume FILE` starts from a file")
-    check_weights_fit(weights, spec, prepared[spec.stored_data].classes)
-    for name, done in (("max_epochs", weights.epoch), ("max_steps", weights.steps)):
-        limit = getattr(spec, name)
-        if limit is not None and done >= limit:
-            raise SpecError(f"{name} = {limit} is not allowed: {weights.path} is at {done:,} already")
-    return weights.start_state(spec)
+    check_start(weights, spec)
+
+
+def _saved(state: Mapping[str, Any]) -> bytes:
+    content = io.BytesIO()
+    torch.save(state, content)
+    return content.getvalue()
 
 
 def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:

@@ -15,9 +15,9 @@ from rethink.spec import TrialSpec
 class StopAtInterpolation(TrialScheduler):
     """Stops each trial in the epoch in which it fits 100% of its training set, or `epochs_after_fit` epochs later.
 
-    Diverged trials and those at max_epochs stop as well. Of the waiting trials, a restarted one included, the one with
-    the largest expected cost is next. What is not at its end is left to the inner scheduler (default: FIFO). Records in
-    the run directory why each trial stopped.
+    Diverged trials and those at max_epochs or max_steps stop as well. Of the waiting trials, a restarted one included,
+    the one with the largest expected cost is next. What is not at its end is left to the inner scheduler (default:
+    FIFO). Records in the run directory why each trial stopped.
     """
 
     _supports_buffered_results = False

@@ -37,7 +37,7 @@ class NetworkTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for about `report_seconds`, at least an epoch, never past the trial's end."""
+        """Train for about `report_seconds`, at least to the next row, never past the trial's end."""
         until = time.monotonic() + self._settings.report_seconds
         record = self._trial.run_until(lambda: time.monotonic() >= until)
         return record.to_dict()

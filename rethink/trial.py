@@ -33,7 +33,7 @@ class TrialSettings:
     device: str = "cpu"
     threads: int = 1
     report_seconds: float = 1.0  # least time between two reports to the controller ...
-    report_epochs: frozenset[int] = frozenset()  # ... but at these epochs, at which trials are ranked
+    report_epochs: frozenset[int] = frozenset()  # ... but in these epochs, at whose ends trials are ranked
     checkpoint_seconds: float = 30.0  # least time between two checkpoints
 
 
@@ -97,8 +97,8 @@ class Trial:
         """Write the whole state, so that a file of that name is always whole."""
         record = self._last.to_dict() if self._last else None
         with atomic_file(path) as file:
-            state = {"spec": self.spec.to_dict(), "training": self._training.state_dict(), "record": record}
-            torch.save(state, file)
+            said = {"spec": self.spec.to_dict(), "data_sha256": self._settings.data_sha256[self.spec.stored_data]}
+            torch.save({**said, "training": self._training.state_dict(), "record": record}, file)
 
     def load(self, path: Path) -> None:
         """Go to where `save` was called. Raises ValueError for the state of another spec."""

@@ -1,7 +1,7 @@
 """The commands around data and weights: prepare, export, evaluate; and the sweep that trains on from a file."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rethink.data.beton import PreparedData, prepare
 from rethink.data.sources import JpegForm
 from rethink.export import export_trial
 from rethink.options import OneLineParser, add_field_options, add_run_options, given_fields, run_options
+from rethink.protocol import PROTOCOLS
 from rethink.run_directory import find_runs
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
@@ -21,7 +22,8 @@ from rethink.weight_files import WeightFile, read_weights
 DEVICES = ("cpu", "cuda")
 PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
 STORED_FORM = ("max_side", "jpeg_quality")
-EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "normalization")
+LABELS = ("train_samples", "label_corruption", "corruption_seed", "pixel_corruption")
+EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "normalization", *LABELS)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
@@ -43,9 +45,17 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     add_run_options(evaluated, PLACES)
 
 
-def sweep_from(file: WeightFile) -> Sweep:
-    """The sweep of one trial that trains on from a file of weights."""
-    block: dict[str, Any] = {"protocol": "seed", **SEED_NETWORK} if file.spec is None else file.spec.to_dict()
+def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
+    """The sweep of one trial that trains on from a file of weights, to be overridden in these fields.
+
+    What belongs to another protocol or data set than those asked for is left open.
+    """
+    if file.spec is None:
+        block: dict[str, Any] = {"protocol": "seed", **SEED_NETWORK}
+    else:
+        recipe = {name for recipe in PROTOCOLS.values() for name in recipe} if "protocol" in fields else set()
+        form = set(STORED_FORM) if "dataset" in fields else set()
+        block = dict(file.spec.but(recipe | form))
     return Sweep(
         name=f"from-{file.path.name.split('.')[0]}",
         about=f"Trains on from {file.path}.",
@@ -57,7 +67,10 @@ def _prepare(arguments: argparse.Namespace) -> int:
     options, form = run_options(arguments), sources.get(arguments.dataset).jpeg
     given = given_fields(arguments, STORED_FORM)
     if form is not None:
-        form = JpegForm(given.get("max_side", form.max_side), given.get("jpeg_quality", form.quality))
+        quality = given.get("jpeg_quality", form.quality)
+        if quality is None:
+            raise SpecError(f"jpeg_quality = None is not allowed: {arguments.dataset} is kept as JPEG (from 1 to 100)")
+        form = JpegForm(given.get("max_side", form.max_side), quality)
     elif given:
         raise SpecError(f"{', '.join(given)} is not allowed: {arguments.dataset} is not kept as JPEG")
     writing = options.places.writing
@@ -84,6 +97,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     file = read_weights(arguments.file)
     spec = spec_to_evaluate(file, given_fields(arguments, EVALUATED_ON))
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SpecError("device = 'cuda' is not allowed: torch finds no GPU here; cpu")
     print(to_text(file, evaluate_weights(file, spec, run_options(arguments).places, device)))
     return 0
 

@@ -13,21 +13,23 @@ from rethink.data.for_spec import DataPlaces, prepare_for
 from rethink.data.trial_data import StreamPool, check_fits
 from rethink.evaluation import Evaluator, Scores
 from rethink.protocol import complete
-from rethink.spec import TrialSpec
+from rethink.spec import SpecError, TrialSpec
 from rethink.weight_files import WeightFile, check_weights_fit
 
 SEED_NETWORK = {"dataset": "imagenet", "model": "inception_v3"}  # of a file that does not say what it holds
 _OF_TRAINING = ("random_crop", "crop_padding", "random_resized_crop", "flip", "train_eval_samples", "start_from")
 _OF_THE_DATA_SET = ("max_side", "jpeg_quality", "train_samples", "label_corruption")  # not of another one
+_OTHER_DATA = "         not the images, or not in the form, that it was trained on"
 
 
 class Evaluated(NamedTuple):
-    """What was evaluated on, and the scores by split."""
+    """What was evaluated on, and the scores by split. `is_own`: what the network was trained on; none: unknown."""
 
     spec: TrialSpec
     images: dict[str, int]
     scores: dict[str, Scores]
     classes: int
+    is_own: bool | None
 
 
 def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
@@ -53,13 +55,15 @@ def evaluate_weights(file: WeightFile, spec: TrialSpec, places: DataPlaces, devi
     prepared = prepare_for(spec, places)
     check_fits(spec, prepared)
     check_weights_fit(file, spec, prepared.classes)
+    _check_class_names(file, prepared)
     threads = torch.get_num_threads()
     data = StreamPool(read_ahead=device != "cpu", readers=threads).open(spec, prepared)
     network = _network(file, spec, prepared, torch.device(device))
     evaluator = Evaluator(network, torch.device(device), spec.precision)
     parts = {"train": (data.train, data.subset), "test": (data.test, np.arange(prepared.test.samples))}
     scores = {name: evaluator.scores(stream, indices) for name, (stream, indices) in parts.items()}
-    return Evaluated(spec, {name: len(part[1]) for name, part in parts.items()}, scores, prepared.classes)
+    is_own = None if file.data is None else file.data["content_sha256"] == prepared.content_sha256
+    return Evaluated(spec, {name: len(part[1]) for name, part in parts.items()}, scores, prepared.classes, is_own)
 
 
 def to_text(file: WeightFile, result: Evaluated) -> str:
@@ -70,6 +74,7 @@ def to_text(file: WeightFile, result: Evaluated) -> str:
     lines = [
         f"weights  {file.path}: {spec.model}, {result.classes} classes, after {file.steps:,} steps",
         f"images   {spec.dataset}, {spec.image_size} pixels a side, normalization {spec.normalization}{pixels}",
+        *([_OTHER_DATA] if result.is_own is False else []),
         "",
         f"{'':7}{'images':>10}{'top-1':>9}{'top-5':>9}",
     ]
@@ -78,6 +83,13 @@ def to_text(file: WeightFile, result: Evaluated) -> str:
         told = labels if name == "train" else ""
         lines.append(f"{name:7}{result.images[name]:>10,}{scores.accuracy:>9.2%}{top5:>9}{told.replace(',', ' ', 1)}")
     return "\n".join(lines)
+
+
+def _check_class_names(file: WeightFile, prepared: PreparedData) -> None:
+    known = (file.data or {}).get("class_names")
+    for number, (theirs, ours) in enumerate(zip(known or (), prepared.class_names, strict=False)):
+        if theirs != ours:
+            raise SpecError(f"class {number} of {file.path} is {theirs!r}, of {prepared.source} {ours!r}")
 
 
 def _network(file: WeightFile, spec: TrialSpec, prepared: PreparedData, device: torch.device) -> torch.nn.Module:

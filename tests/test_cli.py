@@ -79,6 +79,7 @@ def test_bad_values_end_in_one_line(
         ["run", "imagenet_regularization"],
         ["resume"],
         ["resume", "weights.pt"],
+        ["resume", "."],
         ["prepare"],
         ["export"],
         ["evaluate"],

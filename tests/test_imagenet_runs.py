@@ -16,6 +16,7 @@ from rethink.cli import main
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training import Training
+from tests.made_jpegs import make_ilsvrc, truncate
 from tests.test_faults import start_sweep, wait_for
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
@@ -172,6 +173,9 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
         (["prepare", "imagenet"], "imagenet needs a data directory"),
         (["prepare", "imagenet", "--data-dir", "nowhere"], "nowhere"),
         (["prepare", "imagenet", "--jpeg-quality", "101", "--data-dir", "."], "101"),
+        (["prepare", "imagenet", "--jpeg-quality", "none", "--data-dir", "."], "jpeg_quality = None is not allowed"),
+        (["prepare", "imagenet", "--writers", "0", "--data-dir", "."], "writers = 0 is not allowed"),
+        (["evaluate", "FILE", "--device", "cuda"], "device = 'cuda' is not allowed: torch finds no GPU here"),
         (["run", "imagenet_regularization"], "imagenet needs a data directory"),
         (["run", "label_corruption", "--start-from", "ab"], "`rethink resume FILE` starts from a file"),
         (["run", "label_corruption", "--gpus-per-trial", "2"], "a trial trains on one GPU"),
@@ -198,6 +202,37 @@ def test_day_one_mistakes_end_in_one_line(
     assert error.count("\n") == 1
     assert told in error
     assert not list(tmp_path.rglob("run.json"))
+
+
+@pytest.mark.parametrize("option", [["--name", "taken"], ["--storage", "/proc/nowhere"], ["--gpus-per-trial", "1"]])
+def test_what_is_quick_to_check_is_checked_before_data_are_written(
+    option: list[str], local_ray: None, ilsvrc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").mkdir()
+    places = ["--storage", str(tmp_path), "--cache-dir", str(tmp_path / "cache"), "--data-dir", str(ilsvrc)]
+    assert main(["run", "imagenet_regularization", "--smoke", *places, *option]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_broken_image_ends_the_run_in_one_line_and_skip_broken_leaves_it_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = make_ilsvrc(tmp_path / "data", classes=2, train_per_class=4, val_per_class=1)
+    broken = truncate(next((tree / "train").rglob("*_4.JPEG")))
+    command = ["prepare", "imagenet", "--data-dir", str(tree), "--cache-dir", str(tmp_path / "cache")]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(broken) in error
+    assert "--skip-broken" in error
+    with pytest.warns(UserWarning, match=f"1 of 8 images are broken and were left out: train/.*{broken.name}"):
+        assert main([*command, "--skip-broken"]) == 0
+    assert "7 images" in (told := capsys.readouterr().out)
+    assert "1 broken ones left out" in told
+    assert main(command) == 2, "what was left out must be known to whoever trains on the rest"
+    assert "--skip-broken" in capsys.readouterr().err
 
 
 def test_preparing_says_what_lies_where(ilsvrc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

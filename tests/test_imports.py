@@ -28,6 +28,7 @@ LAYERS = [
         "rethink.entries",
         "rethink.protocol",
         "rethink.examples",
+        "rethink.epoch_pass",
         "rethink.optimizers",
         "rethink.run_options",
         "rethink.weight_files",

@@ -1,5 +1,6 @@
 """Files of weights: every kind is read, what does not fit says why, and no file runs code."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -25,7 +26,14 @@ from rethink.training import Training
 from rethink.trial import DataStore, Trial, TrialSettings
 from rethink.weight_commands import sweep_from
 from rethink.weight_evaluation import evaluate_weights, spec_to_evaluate, to_text
-from rethink.weight_files import card_path, check_weights_fit, read_weights
+from rethink.weight_files import (
+    WeightFile,
+    card_path,
+    check_start,
+    check_start_fits,
+    check_weights_fit,
+    read_weights,
+)
 
 
 class Payload:
@@ -278,4 +286,104 @@ def test_a_trial_that_starts_from_a_file_goes_on_with_its_optimizer_epoch_and_st
 def test_the_state_of_another_optimizer_is_refused(run: RunDirectory) -> None:
     file = read_weights(run.checkpoint(specs_of(run)[0].spec_id))
     other = complete({"model": "mlp_1x512", "optimizer": "rmsprop"})
-    assert "holds the state of another one (momentum_buffer)" in refusal(file.start_state, other)
+    assert "holds the state of another one (momentum_buffer)" in refusal(check_start, file, other)
+
+
+def changed_checkpoint(run: RunDirectory, change: Callable[[dict[str, Any]], None]) -> WeightFile:
+    path = run.checkpoint(specs_of(run)[0].spec_id)
+    content = torch.load(path, weights_only=True)
+    change(content["training"])
+    torch.save(content, path.with_name("changed.pt"))
+    return read_weights(path.with_name("changed.pt"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda state: state["optimizer"]["state"][0].update(momentum_buffer=torch.ones(3)), "fits no weight of"),
+        (
+            lambda state: state["optimizer"]["state"].update({9: {"momentum_buffer": torch.ones(3)}}),
+            "fits no weight of",
+        ),
+        (lambda state: state["optimizer"]["param_groups"][0].update(params=[1, 0, 2, 3]), "in groups, or of other"),
+        (
+            lambda state: state["optimizer"].update(
+                param_groups=[{"params": [0, 2]}, {"params": [1, 3]}]  # state is then numbered in another order
+            ),
+            "in groups, or of other weights",
+        ),
+    ],
+    ids=["shape", "number", "order", "groups"],
+)
+def test_an_optimizers_state_that_is_not_of_these_weights_is_refused(
+    run: RunDirectory, change: Callable[[dict[str, Any]], None], told: str
+) -> None:
+    """torch's fused steps would read beside it, or give it to other weights of the same shape."""
+    spec = specs_of(run)[0]
+    check_start_fits(read_weights(run.checkpoint(spec.spec_id)), spec, 10)
+    assert told in refusal(check_start_fits, changed_checkpoint(run, change), spec, 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.update(model=[1, 2]),
+        lambda state: state["model"].update(extra="text"),
+        lambda state: state.update(epoch="x"),
+        lambda state: state.update(steps=-5),
+        lambda state: state["optimizer"].pop("state"),
+        lambda state: state["optimizer"].update(state=[1]),
+        lambda state: state["optimizer"].update(param_groups={}),
+    ],
+)
+def test_a_malformed_file_is_refused_in_one_line(run: RunDirectory, change: Callable[[dict[str, Any]], None]) -> None:
+    assert "is damaged" in refusal(changed_checkpoint, run, change)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_exported_by_its_run(run: RunDirectory, tmp_path: Path) -> None:
+    """Once a checkpoint did not say its spec, nor its steps; its run and its last row do."""
+    spec = specs_of(run)[1]  # ended after a whole epoch, as all did
+    path = run.checkpoint(spec.spec_id)
+    expected = read_weights(path)
+    content = torch.load(path, weights_only=True)
+    for name in ("spec", "data_sha256"):
+        del content[name]
+    for name in ("row", "steps", "images_seen", "pass", "since_evaluation", "since_row"):
+        del content["training"][name]
+    torch.save(content, path)
+    assert refusal(read_weights, path).endswith("as an earlier version wrote it: `rethink export` its trial")
+    file = read_weights(export_trial(run, spec.spec_id, tmp_path)[0])
+    assert (file.spec, file.steps, file.images_seen) == (spec, expected.steps, expected.images_seen)
+
+
+def test_an_evaluation_says_when_the_images_are_not_those_of_the_training(
+    run: RunDirectory, cache_dir: Path, tmp_path: Path
+) -> None:
+    weights, card = export_trial(run, specs_of(run)[0].spec_id, tmp_path)
+    told = json.loads(card.read_text())
+    own, other = read_weights(weights), dataclasses.replace(read_weights(weights), data={"content_sha256": "ab"})
+    for file, noted in ((own, False), (other, True)):
+        result = evaluate_weights(file, spec_to_evaluate(file, {}), DataPlaces(cache_dir=cache_dir), "cpu")
+        assert ("not the images" in to_text(file, result)) == noted
+    names = ["Trouser", "T-shirt/top", *told["data"]["class_names"][2:]]
+    swapped = dataclasses.replace(own, data={**told["data"], "class_names": names})
+    spec = spec_to_evaluate(own, {})
+    message = refusal(evaluate_weights, swapped, spec, DataPlaces(cache_dir=cache_dir), "cpu")
+    assert "class 0 of" in message
+    assert "is 'Trouser', of fashion_mnist_mini 'T-shirt/top'" in message
+
+
+def test_another_protocol_or_data_set_leaves_no_settings_of_the_first(run: RunDirectory) -> None:
+    file = read_weights(run.checkpoint(specs_of(run)[0].spec_id))
+
+    def spec_with(**fields: Any) -> TrialSpec:
+        overrides = {name: [value] for name, value in fields.items()}
+        (spec,) = sweep_from(file, overrides).specs("default", overrides)
+        return spec
+
+    kept, published = spec_with(), spec_with(protocol="szegedy2016")
+    assert (kept.optimizer, kept.learning_rate, kept.batch_size) == ("sgd", 0.01, 32)
+    assert (published.optimizer, published.learning_rate, published.gradient_clip) == ("rmsprop", 0.045, 2.0)
+    assert spec_with(protocol="szegedy2016", learning_rate=0.3).learning_rate == 0.3
+    moved = spec_with(dataset="imagenet")
+    assert (moved.max_side, moved.jpeg_quality) == (500, 90)

@@ -10,6 +10,7 @@ The folder of a JPEG data set is <source>-<max_side>-q<quality>-<fingerprint>.
 FFCV itself has no checksum: it serves altered pixels as they are, and crashes or hangs on other damage.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -17,7 +18,9 @@ import json
 import os
 import shutil
 import struct
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,7 @@ FFCV_VERSION = 2
 HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
 STAMPED = 2**30  # bytes: larger files are hashed once per machine, others once per process
 USUAL_WRITING = Writing()
+SOON = 2.0  # seconds to wait for another writer without a word
 REBUILD = "prepare the data set again, or delete its folder"
 
 
@@ -55,7 +59,7 @@ class Beton:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]  # of this split's pixels, per channel, 0-255
     std: tuple[float, ...]
-    content_sha256: str  # of shape, images and labels in order: the same on every machine
+    content_sha256: str  # of shapes, images (JPEG: their bytes) and labels in order: the same on every machine
     file_size: int  # bytes
     checksum: str  # BLAKE2b of the file
     jpeg: bool = False  # JPEG images of any size, `height` and `width` being the largest; else all have that size
@@ -144,7 +148,7 @@ def _prepare(
         return prepared
     try:
         cache.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(cache.folder / "lock"):
+        with _locked(cache.folder / "lock"):
             prepared = _load(cache)  # another process may have written it meanwhile
             if prepared is None:
                 prepared = _write(source.open(data_dir), cache, writing, data_dir)
@@ -162,6 +166,20 @@ def _cache(source: ImageSource, root: Path, fingerprint: str, form: JpegForm | N
     stored = "" if form is None else f"{form.max_side or 'full'}-q{form.quality}-"
     folder = root / f"{source.name}-{stored}{_blake2b(fingerprint.encode())[:12]}"
     return _Cache(folder, source.name, fingerprint, form)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=SOON)
+    except filelock.Timeout:
+        print(f"waiting for another process that writes {path.parent}", file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def verify(beton: Beton) -> None:

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from rethink.data.sources import DataError, JpegForm
-from rethink.data.sources.image_data import MAX_SIDE, MIN_SIDE, Image
-from rethink.data.sources.image_folder import EIGHT_BIT_MODES
+from rethink.data.sources.image_data import EIGHT_BIT_MODES, MAX_SIDE, MIN_SIDE, Image
 from rethink.ffcv_library import decode_jpeg
 
 LEVELS = np.arange(256)  # of uint8 pixels

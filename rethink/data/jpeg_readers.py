@@ -28,7 +28,7 @@ Read = StoredJpeg | BrokenImageError
 def read_jpegs(paths: Sequence[Path], form: JpegForm, max_bytes: int, processes: int) -> Generator[Read, None, None]:
     """What `stored_jpeg` makes of each file, in order; close the iterator to end the processes.
 
-    Raises DataError when `stored_jpeg` does, at that file's place in the order, and when a process dies.
+    Raises DataError when `stored_jpeg` does, for the first such file in the order, and when a process dies.
     """
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     if min(processes, len(chunks)) == 1:  # a process more would only take time to start

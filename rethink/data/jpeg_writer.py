@@ -82,9 +82,11 @@ class JpegSamples:
     def page_size(self) -> int:
         """Bytes of the file's pages, a power of two: no image lies across two."""
         side = self._form.max_side
-        # At most 3 bytes a pixel once encoded; without a limit, what the files have must do.
-        largest = max(map(os.path.getsize, self._split.paths)) if side is None else 3 * side**2
-        return min(MAX_PAGE, 1 << (max(MIN_PAGE, largest) - 1).bit_length())
+        largest = MIN_PAGE
+        if side is None or 3 * side**2 > MIN_PAGE:  # at most 3 bytes a pixel once encoded
+            # Few images, if any, are as large as may be: what the files have must do.
+            largest = max(MIN_PAGE, *map(os.path.getsize, self._split.paths))
+        return min(MAX_PAGE, 1 << (largest - 1).bit_length())
 
     def _add(self, image: StoredJpeg, label: int) -> None:
         self._moments.add(image.height * image.width, image.sums, image.squares)

@@ -23,4 +23,4 @@ class Writing:
 
     def __post_init__(self) -> None:
         if self.processes < 1:
-            raise SpecError(f"writer processes = {self.processes} is not allowed: a whole number from 1")
+            raise SpecError(f"writers = {self.processes} is not allowed: a whole number from 1")

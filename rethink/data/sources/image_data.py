@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rethink.spec import SpecError
 
+EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 Image = npt.NDArray[np.uint8]  # (H, W, 3)
 MIN_SIDE = 4  # of a stored JPEG, pixels: 7/8 of a side of 1 would be a crop of nothing, which ends OpenCV's process
 MAX_SIDE = 65_500  # libjpeg's

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rethink.data.sources.image_data import DataError, Image, ImageData
+from rethink.data.sources.image_data import EIGHT_BIT_MODES, DataError, Image, ImageData
 from rethink.data.sources.image_tree import ImageTree
 from rethink.data.sources.registry import ImageSource
 
 TREE = ImageTree(
     reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png", suffixes=(".png", ".jpg", ".jpeg", ".bmp")
 )
-EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 
 
 @dataclass(frozen=True)

@@ -138,10 +138,10 @@ def test_training_goes_on_from_a_checkpoint_in_a_run_of_its_own(
     ("options", "told"),
     [
         (["--max-steps", "20"], "max_steps = 20 is not allowed"),
-        (["--width", "2"], "was made for another image size or width"),
+        (["--max-steps", "30", "--width", "2"], "was made for another image size or width"),
         (["--max-steps", "30", "--optimizer", "rmsprop"], "holds the state of another one (momentum_buffer)"),
         (["--model", "mlp_1x512"], "width = 1 is not allowed: model 'mlp_1x512' does not have this option"),
-        (["--model", "alexnet", "--width", "none"], "is another network than alexnet"),
+        (["--max-steps", "30", "--model", "alexnet", "--width", "none"], "is another network than alexnet"),
         (["--seed", "one"], "'one' is not allowed: a value of type int"),
     ],
 )

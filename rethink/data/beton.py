@@ -43,7 +43,7 @@ FFCV_VERSION = 2
 HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
 STAMPED = 2**30  # bytes: larger files are hashed once per machine, others once per process
 USUAL_WRITING = Writing()
-SOON = 2.0  # seconds to wait for another writer without a word
+SOON = 10.0  # seconds to wait for another writer without a word
 REBUILD = "prepare the data set again, or delete its folder"
 
 

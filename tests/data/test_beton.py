@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import shared_memory
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
@@ -364,3 +366,18 @@ def test_shared_memory_is_gone_before_the_first_sample(opened, tmp_path, monkeyp
         prepare("broken", None, tmp_path)
     assert len(unlinked) == 1
     assert not Path("/dev/shm", unlinked[0]).exists()
+
+
+def test_who_waits_long_for_another_writer_says_so(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(module, "SOON", 0.1)
+
+    def lock_and_release() -> bool:
+        with module._locked(tmp_path / "lock"):
+            return True
+
+    with filelock.FileLock(tmp_path / "lock") as other, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(lock_and_release)
+        while f"waiting for another process that writes {tmp_path}" not in capfd.readouterr().err:
+            assert not waiting.done()
+        other.release()
+        assert waiting.result(timeout=10)

@@ -10,6 +10,15 @@ from analysis.cells import BASE
 
 MISSING = "—"
 _DIGITS = 12  # of a SHA-256
+_FULL_WIDTH = {"inception_v3": 16}  # of networks whose width counts parts of the published one's
+
+
+def network_name(row: Mapping[Any, Any]) -> str:
+    """The model and, where it is but a part of the published network, how wide: "inception_v3 (1/16 wide)"."""
+    model = str(row["model"])
+    full = _FULL_WIDTH.get(model)
+    width: Any = row.get("width")
+    return f"{model} ({width}/{full} wide)" if full and _known(width) and width < full else model
 
 
 def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[str]) -> str:
@@ -33,7 +42,7 @@ def told(values: Mapping[str, Any]) -> list[str]:
 def network_texts(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
     """Model, number of images, and those of the named options that are not simply off, for a row of a table."""
     options = {name: row[name] for name in names if name in row and name not in BASE and not _is_off(name, row[name])}
-    return [str(row["model"]), _size(row["train_samples"]), ", ".join(told(options)) or MISSING]
+    return [network_name(row), _size(row["train_samples"]), ", ".join(told(options)) or MISSING]
 
 
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:

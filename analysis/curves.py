@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis import style
-from analysis.captions import line_label, trial_texts
+from analysis.captions import line_label, network_name, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.svg import titles
 
@@ -96,7 +96,7 @@ def _panels(subject: Subject) -> dict[str, pd.DataFrame]:
     panels = {}
     for _, group in groups:
         per_line = group.groupby(subject.lines[group.index]).size()
-        values = {name: group[name].iloc[0] for name in names}
+        values = {name: group[name].iloc[0] for name in names} | {"model": network_name(group.iloc[0].to_dict())}
         panels[line_label(values, [int(n) for n in per_line], ["train_samples"])] = group
     return panels
 

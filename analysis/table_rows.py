@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import MISSING, told
+from analysis.captions import MISSING, network_name, told
 from analysis.cells import LEVEL, cell_columns
 from analysis.conditions import regularizers
 from analysis.summary import ended_trials, summary, to_epochs_text
@@ -20,7 +20,7 @@ def network_of(cell: Row) -> list[str]:
     """The first cells of a row; `also` has what else tells the row apart, which no other column says."""
     norm: str = MISSING if pd.isna(cell["batch_norm"]) else "on" if cell["batch_norm"] else "off"
     return [
-        ", ".join([str(cell["model"]), *cell["also"]]),
+        ", ".join([network_name(cell), *cell["also"]]),
         norm,
         "all" if pd.isna(cell["train_samples"]) else f"{int(cell['train_samples']):,}",
     ]

@@ -138,6 +138,17 @@ def test_a_variant_that_trains_for_longer_stands_in_the_same_panel(tmp_path: Pat
     assert published.get_title(loc="left").startswith("published")
 
 
+def test_a_part_of_the_published_network_is_never_taken_for_all_of_it(tmp_path: Path) -> None:
+    run = made(tmp_path, [{**fields, "width": 1} for fields in SEEDS])
+    ours = figures_of(run)["imagenet_regularization"].axes[0]
+    assert ours.get_title(loc="left").startswith("inception_v3 (1/16 wide), ")
+    frames = load(run.root)
+    titles = ("ImageNet (Table 2)", "ImageNet, variants of the seed")
+    assert {row["model"] for title in titles for row in rows_of(frames, title)} == {"inception_v3 (1/16 wide)"}
+    whole = load(made(tmp_path / "whole", SEEDS).root)
+    assert {row["model"] for title in titles for row in rows_of(whole, title)} == {"inception_v3"}
+
+
 def test_one_variant_has_its_figure_and_the_legend_names_the_published_ones(tmp_path: Path) -> None:
     figure = figures_of(made(tmp_path, SEEDS[:1], seeds=(0, 1)))["imagenet_regularization"]
     texts = {text.get_text() for text in figure.legends[0].get_texts()}

@@ -209,3 +209,14 @@ def test_a_state_of_an_earlier_version_is_still_resumed(make_training: MakeTrain
         del state[name]
     resumed.load_state_dict(state)
     assert rows(resumed) == expected[2:]
+
+
+def test_alexnet_trains_on_224_pixels_of_jpeg_images(make_imagenet_training: MakeTraining) -> None:
+    fields: dict[str, Any] = {"model": "alexnet", "width": None, "dropout": 0.5, "random_resized_crop": True}
+    training = make_imagenet_training(**fields, normalization="imagenet", max_steps=2)
+    (batch,) = training._data.train.batches(np.arange(3), 3, torch.device("cpu"))
+    assert batch.images.shape == (3, 3, 224, 224)
+    before = weights(training)
+    (row,) = rows(training)
+    assert (row["steps"], row["exact_train_accuracy"] is not None) == (2, True)
+    assert weights(training) != before

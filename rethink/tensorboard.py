@@ -26,9 +26,9 @@ CURVES = {
     "accuracy/test": "test_accuracy",
     "accuracy/train_exact": "exact_train_accuracy",
     "accuracy/train_eval": "train_eval_accuracy",
-    "accuracy_top5/test": "test_top5_accuracy",
-    "accuracy_top5/train_eval": "train_eval_top5_accuracy",
-    "accuracy_top5/train_exact": "exact_train_top5_accuracy",
+    "accuracy/test_top5": "test_top5_accuracy",
+    "accuracy/train_eval_top5": "train_eval_top5_accuracy",
+    "accuracy/train_exact_top5": "exact_train_top5_accuracy",
     "progress/learning_rate": "learning_rate",
     "progress/images_per_second": "images_per_second",
 }

@@ -94,7 +94,7 @@ def test_tensorboard_shows_curves_by_step(run: RunDirectory) -> None:
     rows = recorded_rows(run, spec_of(run))
     assert [event.step for event in board.Scalars("accuracy/train")] == [row["steps"] for row in rows]
     evaluated = [row["steps"] for row in rows if row["test_accuracy"] is not None]
-    assert [event.step for event in board.Scalars("accuracy_top5/test")] == evaluated
+    assert [event.step for event in board.Scalars("accuracy/test_top5")] == evaluated
 
 
 def test_an_export_is_evaluated_to_what_the_run_measured(

@@ -170,7 +170,7 @@ def test_a_form_is_for_jpeg_data_only(cache):
 
 
 def test_processes_are_at_least_one():
-    with pytest.raises(SpecError, match="processes = 0 is not allowed"):
+    with pytest.raises(SpecError, match="writers = 0 is not allowed"):
         Writing(processes=0)
     assert Writing().processes == len(os.sched_getaffinity(0))
 

@@ -37,7 +37,7 @@ FIGURES = {
     "explicit_regularization": _files("explicit_regularization"),
     "implicit_regularization": _files("batch_norm"),
     "learning_rate": _files("learning_rate"),
-    "imagenet_regularization": _files("imagenet_regularization"),
+    "imagenet_regularization": _files("imagenet_regularization", "imagenet_table_2"),
 }
 
 

@@ -1,7 +1,7 @@
 # make demo   the label-corruption sweep on real images, from an empty machine to the figures
 # make test   linter, types and tests
 # make lint   linter and types alone
-# make bench  side-by-side measurements, 25 minutes on an idle machine
+# make bench  side-by-side measurements, half an hour on an idle machine
 # Each does the set-up that is still missing: Debian packages for FFCV's build, then .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

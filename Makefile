@@ -2,6 +2,7 @@
 # make test   linter, types and tests
 # make lint   linter and types alone
 # make bench  side-by-side measurements, half an hour on an idle machine
+# make cluster-test   a cluster of three pretend machines, `ray up` to `ray down`, with failures: ten minutes, as root
 # Each does the set-up that is still missing: Debian packages for FFCV's build, then .venv.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -10,37 +11,45 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PACKAGES := build-essential pkg-config python3-dev python3-venv libopencv-dev libturbojpeg0-dev
 # The tests rebuild the embedded images from Debian's Fashion-MNIST, and open pages in a browser.
 TEST_PACKAGES := dataset-fashion-mnist chromium
-READY := .venv/.ready
+# Pretend machines: network namespaces, each with its own SSH server.
+CLUSTER_TEST_PACKAGES := iproute2 openssh-client openssh-server rsync
+VENV := .venv
+EXTRA := dev
+READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench packages test-packages
+.PHONY: demo test lint bench cluster-test packages test-packages cluster-test-packages
 
 demo: $(READY)
-	.venv/bin/python sweeps/label_corruption.py --demo
+	$(VENV)/bin/python sweeps/label_corruption.py --demo
 
 test: $(READY) test-packages lint
-	.venv/bin/python -m pytest
+	$(VENV)/bin/python -m pytest
 
 lint: $(READY)
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 bench: $(READY)
-	.venv/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks
+
+cluster-test: $(READY) cluster-test-packages
+	$(VENV)/bin/python -m pytest -m cluster
 
 $(READY): pyproject.toml constraints.txt | packages
-	[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	touch $@
 
-# Installs those of the packages $(1) that are missing.
+# Installs those of the packages $(1) that are missing. A machine that has just started may be updating itself: wait.
 define install
 	@command -v dpkg-query >/dev/null || echo "not a Debian or Ubuntu machine: FFCV needs the like of $(1)"
 	@command -v dpkg-query >/dev/null || exit 0; missing=; for package in $(1); do \
 		dpkg-query --show --showformat='$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed \
 			|| missing="$$missing $$package"; \
 	done; [ -z "$$missing" ] || { $(SUDO) apt-get update -qq && \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o DPkg::Lock::Timeout=600 $$missing >/dev/null; }
 endef
 
 packages:
@@ -48,3 +57,6 @@ packages:
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))
+
+cluster-test-packages:
+	$(call install,$(CLUSTER_TEST_PACKAGES))

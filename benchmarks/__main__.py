@@ -20,6 +20,8 @@ BENCHMARKS = (
     "slots_busy",
     "actor_start",
     "frames_at_scale",
+    "controller_at_scale",
+    "storage_at_scale",
     "common_recipe",
     "jpeg_throughput",
     "jpeg_memory",

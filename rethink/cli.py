@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 import warnings
@@ -116,7 +117,9 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--storage", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    storage = Path(os.environ.get("RETHINK_STORAGE") or "runs")
+    about = "folder of the runs, which all machines of a cluster share (default: what RETHINK_STORAGE says, else runs)"
+    parser.add_argument("--storage", type=Path, default=storage, help=about)
     parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
 
 

@@ -20,10 +20,11 @@ OPTION_DOCS = {
     "os_cache": "off: leave nothing of a data set in memory, for one that is larger than that (default: on)",
     "cpus_per_trial": "CPUs, and threads, of one trial (default: 1; another number of threads rounds otherwise)",
     "gpus_per_trial": "GPU of one trial, at most 1; 0.5: two trials share one (default: 0, train on the CPU)",
-    "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: local)",
+    "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: what "
+    "RAY_ADDRESS says, else local)",
     "report_seconds": "least time between two reports of a trial to the controller (default: 1)",
     "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30)",
-    "max_failures": "restarts of a trial from its checkpoint before it counts as failed (default: 3)",
+    "max_failures": "restarts of a trial, without progress in between, before it counts as failed (default: 3)",
 }
 
 

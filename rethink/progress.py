@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,11 @@ class Progress:
     """Keeps the state of every trial and shows it by cell, named by the fields that tell cells apart.
 
     `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left.
+    `slots` says how many trials can run at once; a cluster grows and shrinks, so it is asked as each trial ends.
     Use as a context manager.
     """
 
-    def __init__(self, costs: Mapping[TrialSpec, float], slots: int, console: Console) -> None:
+    def __init__(self, costs: Mapping[TrialSpec, float], slots: Callable[[], int], console: Console) -> None:
         self._trials: dict[str, _TrialState] = {}
         self._cells: dict[Hashable, _Cell] = {}
         for spec, cost in costs.items():
@@ -80,7 +81,8 @@ class Progress:
             self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
         self._names = _telling_apart(costs)
         self._unit = "steps" if any(spec.evaluate_steps for spec in costs) else "epochs"
-        self._slots = slots
+        self._count_slots = slots
+        self._slots = slots()
         self._console = console
         self._started = time.monotonic()
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2)
@@ -106,6 +108,7 @@ class Progress:
         """Take a trial's end; without a terminal, say it in a line."""
         trial = self._trials[spec.spec_id]
         trial.outcome = outcome
+        self._slots = self._count_slots()
         self._cells[spec.but(SEEDS)].ended_last = self._done
         if not self._console.is_terminal:
             name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])

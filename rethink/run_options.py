@@ -21,10 +21,10 @@ class RunOptions:
     os_cache: bool = True
     cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
     gpus_per_trial: float = 0.0
-    ray_address: str = "local"  # "local": a Ray of this run's own; "auto" or an address: a cluster
+    ray_address: str | None = None  # "local": a Ray of this run's own; an address: a cluster; None: as RAY_ADDRESS says
     report_seconds: float = 1.0
     checkpoint_seconds: float = 30.0
-    max_failures: int = 3  # restarts of one trial from its checkpoint, before it counts as failed
+    max_failures: int = 3  # restarts of one trial without progress in between, before it counts as failed
 
     def __post_init__(self) -> None:
         """Raises SpecError for a number out of range."""

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 from rich.console import Console
 
+from rethink import cluster
 from rethink.cost import check_possible, expected_cost
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import prepare_for
@@ -26,6 +26,7 @@ from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
+from rethink.restarts import ForgiveProgress
 from rethink.run_directory import RunDirectory, replace_file, rows_of
 from rethink.run_options import RunOptions
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
@@ -59,8 +60,7 @@ def start(
             _check_start(spec, weights)
     run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
     try:  # all that is quick before the data, which may take hours to write
-        _connect(options)
-        resources = _resources(options)
+        resources = _connect(options, run.root)
         prepared = _prepare_all(specs, options, weights)
     except BaseException:
         run.root.rmdir()
@@ -100,8 +100,7 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
     if left:
         _check_known(left, run)
-        _connect(options)
-        resources = _resources(options)
+        resources = _connect(options, run.root)
         prepared = _prepare_all(left, options, None)
         for name, data in prepared.items():
             check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
@@ -149,7 +148,7 @@ def _execute(
     parametrized = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries.named_by(specs))
     trainable = tune.with_resources(parametrized, dict(resources))
     costs = {spec: _cost(spec, prepared) for spec in specs}
-    with Progress(costs, _slots(resources), Console()) as progress:
+    with Progress(costs, lambda: cluster.slots(resources), Console()) as progress:
         tune.Tuner(
             trainable,
             param_space=tune.grid_search(longest_first(costs)),
@@ -162,7 +161,7 @@ def _execute(
             run_config=tune.RunConfig(
                 name=f"start-{len(list(run.tune.glob('start-*'))) + 1:03d}",
                 storage_path=str(run.tune),
-                callbacks=[JsonLoggerCallback(), _Reporter(run, progress, keep)],
+                callbacks=[JsonLoggerCallback(), _Reporter(run, progress, keep), ForgiveProgress()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=options.max_failures),
                 verbose=0,
@@ -239,34 +238,15 @@ def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
     return expected_cost(spec, data.train.samples, data.classes)
 
 
-def _connect(options: RunOptions) -> None:
+def _connect(options: RunOptions, folder: Path) -> dict[str, float]:
+    """Join Ray; return the CPU and GPU share of a trial. Raises SpecError if some machine cannot run the trials."""
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks ...
     logging.getLogger("ray.tune").setLevel(logging.ERROR)  # ... and `rethink resume` takes the place of Tuner.restore
-    if ray.is_initialized():
-        return
-    # Ray locks its local cluster with a token by default, which is as it should be and needs no warning.
-    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
-    ray.init(address=options.ray_address, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
-
-
-def _resources(options: RunOptions) -> dict[str, float]:
-    """CPU and GPU share of a trial. Raises SpecError for a share that no node of the cluster has."""
-    largest = {
-        kind: max(node["Resources"].get(kind, 0.0) for node in ray.nodes() if node["Alive"]) for kind in ("CPU", "GPU")
-    }
-    shares = {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
-    for kind, share in shares.items():
-        if share > largest[kind.upper()]:
-            raise SpecError(
-                f"{kind}s_per_trial = {share:g} is not allowed: the largest node has {largest[kind.upper()]:g}"
-            )
-    return shares
-
-
-def _slots(resources: Mapping[str, float]) -> int:
-    total = ray.cluster_resources()
-    return max(1, min(int(total.get(kind.upper(), 0) / share) for kind, share in resources.items() if share))
+    cluster.connect(options.ray_address)
+    resources = cluster.trial_resources(options)
+    cluster.check_nodes(folder)
+    return resources
 
 
 def _new_folder(storage: Path, name: str) -> Path:

@@ -8,6 +8,8 @@ import torch
 from ray import tune
 
 from rethink.entries import Entries
+from rethink.node_check import check_node
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.trial import DataStore, Trial, TrialSettings
 
@@ -22,7 +24,8 @@ class NetworkTrainable(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any], settings: TrialSettings, entries: Entries) -> None:
-        """Get the process ready, then the trial. Raises SpecError for data that differ from the run's."""
+        """Get the process ready, then the trial. Raises SpecError for code or data that differ from the run's."""
+        check_node(RunDirectory(settings.run).run_file, settings.versions)
         entries.register()
         torch.set_num_threads(settings.threads)
         torch.backends.cudnn.deterministic = True

@@ -28,6 +28,7 @@ class TrialSettings:
 
     run: Path
     data_sha256: dict[str, str]  # content checksum by stored data: every node must read the same
+    versions: dict[str, str] = field(default_factory=versions)  # of code and packages: every node must run the same
     places: DataPlaces = field(default_factory=DataPlaces)
     os_cache: bool = True
     device: str = "cpu"

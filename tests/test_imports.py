@@ -17,6 +17,7 @@ LAYERS = [
         "rethink.ffcv_library",
         "rethink.ffcv_runtime",
         "rethink.provenance",
+        "rethink.node_check",
     ],
     ["rethink.metrics", "rethink.search", "rethink.halving"],
     ["rethink.run_directory", "rethink.tensorboard"],
@@ -36,7 +37,14 @@ LAYERS = [
     ["rethink.label_export", "rethink.export", "rethink.weight_evaluation"],
     ["rethink.training"],
     ["rethink.trial"],
-    ["rethink.trainable", "rethink.schedulers", "rethink.sweep", "rethink.progress"],
+    [
+        "rethink.trainable",
+        "rethink.schedulers",
+        "rethink.restarts",
+        "rethink.cluster",
+        "rethink.sweep",
+        "rethink.progress",
+    ],
     ["rethink.runner"],
     ["rethink.options", "rethink.results"],
     ["rethink.weight_commands"],
@@ -45,7 +53,7 @@ LAYERS = [
     ["sweeps"],
 ]
 ANALYSIS_MAY_IMPORT = {"rethink.spec", "rethink.metrics", "rethink.run_directory"}
-KNOWS_RAY = {"rethink.trainable", "rethink.schedulers", "rethink.runner"}
+KNOWS_RAY = {"rethink.trainable", "rethink.schedulers", "rethink.restarts", "rethink.cluster", "rethink.runner"}
 KNOWS_FFCV = {"rethink.ffcv_runtime"}
 
 

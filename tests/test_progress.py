@@ -42,7 +42,7 @@ def head(progress: Progress, console: Console) -> list[str]:
 
 def test_the_table_has_a_row_for_every_cell_and_counts_its_seeds(console: Console) -> None:
     costs = {spec(level, seed): 1.0 for level in (0.0, 0.5) for seed in (0, 1)}
-    progress = Progress(costs, 2, console)
+    progress = Progress(costs, lambda: 2, console)
     progress.update(spec(0.0, 0), row(10, 0.97, 1.0), 20.0)
     progress.finish(spec(0.0, 0), "interpolated")
     progress.update(spec(0.0, 1), row(8, 0.5), 5.0)
@@ -61,7 +61,7 @@ def test_a_cell_is_named_by_what_differs_in_the_run(console: Console) -> None:
         for crop in (True, False)
         for norm in (True, False)
     ]
-    progress = Progress(dict.fromkeys(specs, 1.0), 2, console)
+    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 2, console)
     named_by = ["model", "batch norm", "weight decay", "random crop"]  # nor level nor padding: the rest tells them
     assert head(progress, console)[:4] == named_by
     assert [row[:5] for row in shown(progress, console)][:3] == [
@@ -78,7 +78,7 @@ def test_no_two_cells_are_named_alike(console: Console) -> None:
         *(spec(level, 0, learning_rate=rate) for level in (0.0, 1.0) for rate in (0.00121, 0.363)),
         spec(0.0, 0, pixel_corruption="gaussian", train_samples=100),
     ]
-    rows = shown(Progress(dict.fromkeys(specs, 1.0), 2, console), console)
+    rows = shown(Progress(dict.fromkeys(specs, 1.0), lambda: 2, console), console)
     names = [tuple(row[:-5]) for row in rows]
     assert len(set(names)) == len(names) == len(specs)
     assert {"0.00121", "0.363"} < {cell for name in names for cell in name}
@@ -90,7 +90,7 @@ def test_more_cells_than_lines_show_the_running_ones_and_count_the_rest(width: i
     console = Console(file=io.StringIO(), width=width, height=height)
     levels = [number / 44 for number in range(45)]
     specs = [spec(level, seed, learning_rate=0.1 + seed) for level in levels for seed in (0, 1)]
-    progress = Progress(dict.fromkeys(specs, 1.0), 2, console)
+    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 2, console)
     for s in specs[:40]:
         progress.update(s, row(9, 0.9, 1.0), 3.0)
         progress.finish(s, "interpolated")
@@ -112,14 +112,14 @@ def test_more_cells_than_lines_show_the_running_ones_and_count_the_rest(width: i
 def test_as_many_cells_as_fit_are_shown_without_a_count() -> None:
     console = Console(file=io.StringIO(), width=120, height=12)
     specs = [spec(level, 0) for level in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
-    text = lines(Progress(dict.fromkeys(specs, 1.0), 2, console), console)
+    text = lines(Progress(dict.fromkeys(specs, 1.0), lambda: 2, console), console)
     assert len(text) == 12
     assert not any("more" in line for line in text)
 
 
 def test_time_left_of_a_model_that_no_trial_ended_is_judged_by_its_cost(console: Console) -> None:
     costs = {spec(0.0, 0): 1.0, spec(0.0, 0, "alexnet_small"): 3.0}
-    progress = Progress(costs, 1, console)
+    progress = Progress(costs, lambda: 1, console)
     assert progress.time_left() == "?"
     progress.update(spec(0.0, 0), row(1, 0.5), 10.0)
     progress.finish(spec(0.0, 0), "interpolated")
@@ -130,7 +130,7 @@ def test_time_left_is_judged_by_the_cell_then_by_the_model(console: Console) -> 
     slow, fast = {"learning_rate": 0.001}, {"learning_rate": 0.1}
     specs = [spec(0.0, seed, **rate) for seed in (0, 1) for rate in (slow, fast)]
     other = spec(0.0, 0, "mlp_3x512")
-    progress = Progress(dict.fromkeys([*specs, other], 1.0), 1, console)
+    progress = Progress(dict.fromkeys([*specs, other], 1.0), lambda: 1, console)
     progress.update(spec(0.0, 0, **slow), row(9, 0.5), 100.0)
     progress.finish(spec(0.0, 0, **slow), "max_epochs")
     assert progress.time_left() == "6.7 min"  # four trials, each like the only one that ended
@@ -141,7 +141,7 @@ def test_time_left_is_judged_by_the_cell_then_by_the_model(console: Console) -> 
 
 def test_without_a_terminal_every_end_is_one_line(console: Console) -> None:
     specs = [spec(0.2, seed, dropout=dropout) for seed in (0, 3) for dropout in (0.0, 0.5)]
-    progress = Progress(dict.fromkeys(specs, 1.0), 1, console)
+    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 1, console)
     with progress:
         progress.update(spec(0.2, 3, dropout=0.5), row(7, 0.98, 1.0), 2.0)
         progress.finish(spec(0.2, 3, dropout=0.5), "interpolated")
@@ -153,7 +153,7 @@ def test_without_a_terminal_every_end_is_one_line(console: Console) -> None:
 
 def test_trials_that_are_evaluated_by_step_are_counted_in_steps(console: Console) -> None:
     by_step = spec(0.0, 0, evaluate_steps=10)
-    progress = Progress({by_step: 1.0}, 1, console)
+    progress = Progress({by_step: 1.0}, lambda: 1, console)
     progress.update(by_step, {**row(0, 0.5), "steps": 40}, 5.0)
     assert head(progress, console) == ["model", "done", "steps", "train accuracy", "left", "ended by"]
     assert shown(progress, console)[0][:3] == ["mlp_1x512", "0/1", "40"]

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +70,19 @@ def slots(resources: Mapping[str, float]) -> int:
     return max(1, min(int(total.get(kind.upper(), 0) / share) for kind, share in resources.items() if share))
 
 
+def most_slots(resources: Mapping[str, float]) -> int:
+    """How many trials may ever run at once: with those of the machines that the cluster may yet start."""
+    groups = [(dict(group.resources), int(group.max_count)) for group in _startable_groups()]
+    if any(count < 0 for _, count in groups):
+        return sys.maxsize
+    machines = [*((machine, 1) for machine in _present()), *groups]
+    return max(1, sum(count * _slots_of(machine, resources) for machine, count in machines))
+
+
+def _slots_of(machine: Mapping[str, float], resources: Mapping[str, float]) -> int:
+    return min(int(machine.get(kind.upper(), 0) / share) for kind, share in resources.items() if share)
+
+
 def check_nodes(folder: Path) -> None:
     """Ask every other machine of the cluster whether it sees the run's folder and has the code of this process.
 
@@ -109,8 +123,12 @@ def _present() -> list[Mapping[str, float]]:
 
 def _startable() -> list[Mapping[str, float]]:
     """The resources of the machines that the cluster's autoscaler may add, by kind of machine."""
+    return [dict(group.resources) for group in _startable_groups()]
+
+
+def _startable_groups() -> list[Any]:
     config = state.get_cluster_config()
-    return [dict(group.resources) for group in config.node_group_configs] if config else []
+    return list(config.node_group_configs) if config else []
 
 
 def _described() -> str:

@@ -22,8 +22,9 @@ OPTION_DOCS = {
     "gpus_per_trial": "GPU of one trial, at most 1; 0.5: two trials share one (default: 0, train on the CPU)",
     "ray_address": "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: what "
     "RAY_ADDRESS says, else local)",
-    "report_seconds": "least time between two reports of a trial to the controller (default: 1)",
-    "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30)",
+    "report_seconds": "least time between two reports of a trial to the controller (default: 1, more where hundreds of "
+    "trials run at once)",
+    "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30, more if one takes over 1.5)",
     "max_failures": "restarts of a trial, without progress in between, before it counts as failed (default: 3)",
 }
 

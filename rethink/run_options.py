@@ -22,7 +22,7 @@ class RunOptions:
     cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
     gpus_per_trial: float = 0.0
     ray_address: str | None = None  # "local": a Ray of this run's own; an address: a cluster; None: as RAY_ADDRESS says
-    report_seconds: float = 1.0
+    report_seconds: float | None = None  # None: 1, and more where hundreds of trials run at once
     checkpoint_seconds: float = 30.0
     max_failures: int = 3  # restarts of one trial without progress in between, before it counts as failed
 
@@ -34,7 +34,7 @@ class RunOptions:
         if self.gpus_per_trial > 1:
             raise SpecError(f"gpus_per_trial = {self.gpus_per_trial:g} is not allowed: a trial trains on one GPU")
         for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):
-            if not getattr(self, name) >= 0:
+            if getattr(self, name) is not None and not getattr(self, name) >= 0:
                 raise SpecError(f"{name} = {getattr(self, name):g} is not allowed: 0 or more")
 
     @property

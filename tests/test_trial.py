@@ -131,3 +131,18 @@ def test_five_hundred_trials_in_one_process_leave_nothing_behind(settings: Trial
     assert files_after <= files
     assert memory_after - memory < 40e6
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(("seconds_to_save", "rest"), [(0.1, 30.0), (1.5, 30.0), (10.0, 200.0)])
+def test_checkpoints_take_a_twentieth_of_the_time_at_most(
+    start: Callable[[TrialSpec], Trial],
+    make_spec: MakeSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds_to_save: float,
+    rest: float,
+) -> None:
+    trial, now = start(make_spec()), [1000.0]
+    monkeypatch.setattr("rethink.trial.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(trial, "save", lambda path: now.append(now.pop() + seconds_to_save))
+    trial._checkpoint()
+    assert trial._next_checkpoint - now[0] == pytest.approx(rest)

@@ -1,0 +1,83 @@
+"""A sweep on a cluster of two Ray nodes loses one of them; test_pretend_cluster.py has whole machines."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+from analysis import frames
+from rethink.metrics import TIMING_COLUMNS
+from rethink.run_directory import RunDirectory
+from rethink.training import Training
+from tests.cluster import two_nodes
+from tests.test_faults import SWEEP, assert_undisturbed, running, wait_for
+
+ENVIRONMENT = two_nodes.made_for(os.environ)
+
+
+@pytest.fixture
+def nodes() -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, two_nodes.__file__], env=ENVIRONMENT, text=True, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    yield process
+    try:
+        process.communicate("\n\n", timeout=60)
+    finally:
+        process.kill()
+
+
+def start(name: str, address: str, storage: Path, cache_dir: Path) -> "subprocess.Popen[str]":
+    places = ["--storage", str(storage), "--cache-dir", str(cache_dir), "--ray-address", address, "--name", name]
+    return subprocess.Popen(
+        [sys.executable, "-m", "rethink", "run", *SWEEP, *places],
+        env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def epochs(run: RunDirectory) -> pd.DataFrame:
+    frame = frames.load(run.root).epochs
+    return frame.drop(columns=[*TIMING_COLUMNS, "run", "attempt"], errors="ignore")
+
+
+@pytest.mark.timeout(280)
+def test_a_node_lost_in_mid_sweep_changes_no_row(
+    nodes: "subprocess.Popen[str]",
+    tmp_path: Path,
+    cache_dir: Path,
+    prepared: Any,
+    make_training: Callable[..., Training],
+) -> None:
+    assert nodes.stdin is not None
+    assert nodes.stdout is not None
+    address, raylet = nodes.stdout.readline().split()
+    run = RunDirectory(tmp_path / "lost")
+
+    def victims() -> list[str]:
+        workers = {child.pid for child in psutil.Process(int(raylet)).children(recursive=True)}
+        return [spec.spec_id for spec, pid in running(run) if pid in workers]
+
+    sweep = start("lost", address, tmp_path, cache_dir)
+    wait_for(lambda: bool(victims()))
+    lost = victims()
+    nodes.stdin.write("\n")
+    nodes.stdin.flush()
+    output = sweep.communicate(timeout=200)[0]
+    assert sweep.returncode == 0, output
+    assert f"cluster      {address}: 2 nodes, 2 CPUs" in output
+    for spec_id in lost:
+        attempts = run.read_attempts(spec_id)
+        assert len(attempts) > 1
+        assert attempts[-1].header["resumed_from_epoch"] > 0, "it started anew instead of resuming"
+    assert_undisturbed(run, make_training)
+    undisturbed = start("undisturbed", address, tmp_path, cache_dir)
+    output = undisturbed.communicate(timeout=200)[0]
+    assert undisturbed.returncode == 0, output
+    pd.testing.assert_frame_equal(epochs(run), epochs(RunDirectory(tmp_path / "undisturbed")), check_exact=True)

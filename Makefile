@@ -12,7 +12,7 @@ PACKAGES := build-essential pkg-config python3-dev python3-venv libopencv-dev li
 # The tests rebuild the embedded images from Debian's Fashion-MNIST, and open pages in a browser.
 TEST_PACKAGES := dataset-fashion-mnist chromium
 # Pretend machines: network namespaces, each with its own SSH server.
-CLUSTER_TEST_PACKAGES := iproute2 openssh-client openssh-server rsync
+CLUSTER_TEST_PACKAGES := curl iproute2 openssh-client openssh-server rsync tmux
 VENV := .venv
 EXTRA := dev
 READY := $(VENV)/.ready

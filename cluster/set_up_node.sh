@@ -15,8 +15,18 @@ token=$HOME/.ray/auth_token
 [ -s "$token" ] || refuse "$token is missing: make it where you call \`ray up\` (README, A cluster)"
 [ "$(stat --format %a "$token")" = 600 ] || refuse "$token can be read by others: chmod 600 it where you call \`ray up\`"
 
+# get COMMAND PACKAGE: installs the package if the command is missing.
+get() {
+    command -v "$1" >/dev/null && return
+    { $sudo apt-get update -qq && $sudo apt-get install -qq -y -o DPkg::Lock::Timeout=600 "$2" >/dev/null; } ||
+        refuse "cannot install $2"
+}
+get make make
+get git git  # says of which commit the results are
+get tmux tmux  # for `ray submit --tmux`
+
 if [ -n "$export_" ] && ! mountpoint --quiet "$folder"; then
-    command -v mount.nfs4 >/dev/null || { $sudo apt-get update -qq && $sudo apt-get install -qq -y nfs-common >/dev/null; }
+    get mount.nfs4 nfs-common
     $sudo mkdir -p "$folder"
     # actimeo: a machine sees within a second what another has written, instead of within a minute.
     $sudo mount -t nfs4 -o nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,actimeo=1 \

@@ -159,6 +159,16 @@ def test_a_sweep_runs_on_both_and_each_builds_its_betons_once(
     assert "+" in commits.pop(), "the commit is not known on the cluster"
 
 
+def test_the_dashboard_is_behind_the_tunnel_and_results_come_down(cluster: Cluster) -> None:
+    tunnel = cluster.begin("dashboard")
+    ask = ["curl", "--silent", "--max-time", "5", "http://127.0.0.1:8265/"]
+    wait_for(lambda: "Ray Dashboard" in cluster.lab.on_laptop(ask, check=False).stdout, 60)
+    tunnel.kill()
+    cluster.ray("rsync-down", "/mnt/shared/runs/", str(cluster.lab.laptop / "runs/"))
+    fetched = RunDirectory(cluster.lab.laptop / "runs/undisturbed")
+    assert_like_undisturbed(cluster, fetched)
+
+
 def test_no_port_lets_a_stranger_in(cluster: Cluster) -> None:
     shutil.copy(CHECKOUT / "tests/cluster/stranger.py", cluster.lab.shared)
     sweep = cluster.start("watched", "--train-samples", "4000")
@@ -195,7 +205,7 @@ def test_a_stranger_neither_joins_nor_submits(cluster: Cluster, token: str | Non
         "to look": f"ray status --address {head}:6379 && echo I AM IN",
     }
     for how, command in attempts.items():
-        answer = cluster.stranger.ssh(f"{path} timeout 40 {command}", check=False)
+        answer = cluster.stranger.ssh(f"{path} timeout 15 {command}", check=False)
         assert answer.returncode != 0, (how, answer.stdout)
         assert "\nI AM IN" not in answer.stdout, (how, answer.stdout)
     assert cluster.nodes() == 2

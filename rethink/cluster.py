@@ -3,15 +3,14 @@
 import logging
 import os
 import secrets
-import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ray
+import yaml
 from ray._private import ray_constants
-from ray._private.state import state
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -20,6 +19,7 @@ from rethink.provenance import versions
 from rethink.run_options import RunOptions
 from rethink.spec import SpecError
 
+LAUNCHED = Path("~/ray_bootstrap_config.yaml")  # on the head of a cluster that `ray up` started
 OWN = "local"  # address of a Ray of the run's own
 ANSWER_SECONDS = 120.0  # for a node to start a process and import the project
 
@@ -52,9 +52,8 @@ def connect(address: str | None) -> None:
 
 def trial_resources(options: RunOptions) -> dict[str, float]:
     """CPU and GPU share of a trial. Raises SpecError for a share that no machine has, nor any that may yet start."""
-    largest = {
-        kind: max(resources.get(kind, 0.0) for resources in (*_present(), *_startable())) for kind in ("CPU", "GPU")
-    }
+    machines = [*_present(), *(machine for machine, _ in _startable())]
+    largest = {kind: max(float(machine.get(kind, 0)) for machine in machines) for kind in ("CPU", "GPU")}
     shares = {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
     for kind, share in shares.items():
         if share > largest[kind.upper()]:
@@ -72,10 +71,7 @@ def slots(resources: Mapping[str, float]) -> int:
 
 def most_slots(resources: Mapping[str, float]) -> int:
     """How many trials may ever run at once: with those of the machines that the cluster may yet start."""
-    groups = [(dict(group.resources), int(group.max_count)) for group in _startable_groups()]
-    if any(count < 0 for _, count in groups):
-        return sys.maxsize
-    machines = [*((machine, 1) for machine in _present()), *groups]
+    machines = [*((machine, 1) for machine in _present()), *_startable()]
     return max(1, sum(count * _slots_of(machine, resources) for machine, count in machines))
 
 
@@ -121,14 +117,16 @@ def _present() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in _alive()]
 
 
-def _startable() -> list[Mapping[str, float]]:
-    """The resources of the machines that the cluster's autoscaler may add, by kind of machine."""
-    return [dict(group.resources) for group in _startable_groups()]
+def _startable() -> list[tuple[dict[str, float], int]]:
+    """(resources, greatest number) of each kind of machine that the cluster may start, as `ray up` tells its head.
 
-
-def _startable_groups() -> list[Any]:
-    config = state.get_cluster_config()
-    return list(config.node_group_configs) if config else []
+    Ray itself does not say: a cluster with nothing to do may have no CPU at all. Known on the head alone.
+    """
+    if not ray_constants.ENABLE_RAY_CLUSTER or not LAUNCHED.expanduser().exists():
+        return []
+    config = yaml.safe_load(LAUNCHED.expanduser().read_text())
+    kinds = [kind for name, kind in config["available_node_types"].items() if name != config["head_node_type"]]
+    return [(kind["resources"], int(kind.get("max_workers", config["max_workers"]))) for kind in kinds]
 
 
 def _described() -> str:

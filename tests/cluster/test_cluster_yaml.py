@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from ray.autoscaler._private.aws import config as ray_aws
 from ray.autoscaler._private.aws import utils as ray_aws_caches
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 from ray.autoscaler._private.commands import _bootstrap_config
+from ray.autoscaler._private.node_provider_availability_tracker import NodeAvailabilitySummary
+from ray.autoscaler._private.resource_demand_scheduler import _default_utilization_scorer, get_nodes_for
 from ray.autoscaler.tags import TAG_RAY_NODE_KIND
-from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig
-from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
-from ray.autoscaler.v2.utils import ResourceRequestUtil
+
+from rethink import cluster
+from rethink.run_options import RunOptions
+from rethink.spec import SpecError
 
 ROOT = Path(__file__).parents[2]
 AWS = ROOT / "cluster.yaml"
@@ -219,13 +223,23 @@ def test_machines_start_closed_and_encrypted_and_nothing_is_left_of_them(account
 def test_waiting_trials_start_workers_of_their_kind(
     account: Account, trials: list[dict[str, float]], started: dict[str, int]
 ) -> None:
-    on_the_head = {key: value for key, value in account.config.items() if key != "head_node"}
-    config = AutoscalingConfig(on_the_head, skip_content_hash=True)
-    request = SchedulingRequest(
-        disable_launch_config_check=True,
-        node_type_configs=config.get_node_type_configs(),
-        max_num_nodes=config.get_max_num_worker_nodes(),
-        resource_requests=ResourceRequestUtil.group_by_count([ResourceRequestUtil.make(trial) for trial in trials]),
-    )
-    reply = ResourceDemandScheduler().schedule(request)
-    assert {launch.instance_type: launch.count for launch in reply.to_launch} == started
+    types, head = account.config["available_node_types"], account.config["head_node_type"]
+    scorer = partial(_default_utilization_scorer, node_availability_summary=NodeAvailabilitySummary({}))
+    launched, _ = get_nodes_for(types, {head: 1}, head, account.config["max_workers"], trials, scorer)
+    assert launched == started
+
+
+@pytest.fixture
+def on_the_head(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is a driver on the head, and no worker has started yet."""
+    (tmp_path / "ray_bootstrap_config.yaml").write_text(yaml.safe_dump(account.config))
+    monkeypatch.setattr(cluster, "LAUNCHED", tmp_path / "ray_bootstrap_config.yaml")
+    monkeypatch.setattr(cluster, "_alive", lambda: [{"Resources": {"memory": 1.0}}])
+    monkeypatch.setattr(cluster.ray_constants, "ENABLE_RAY_CLUSTER", True)
+
+
+def test_a_trial_may_ask_for_what_only_a_machine_that_is_yet_to_start_has(on_the_head: None) -> None:
+    shares = cluster.trial_resources(RunOptions(cpus_per_trial=2, gpus_per_trial=0.25))
+    assert cluster.most_slots(shares) == 4 * 4  # of 8 CPUs and one GPU, four machines
+    with pytest.raises(SpecError, match="cpus_per_trial = 17 is not allowed: the largest node has 16"):
+        cluster.trial_resources(RunOptions(cpus_per_trial=17))

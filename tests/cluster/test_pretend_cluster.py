@@ -159,6 +159,15 @@ def test_a_sweep_runs_on_both_and_each_builds_its_betons_once(
     assert "+" in commits.pop(), "the commit is not known on the cluster"
 
 
+def test_a_folder_that_not_every_machine_sees_is_refused_in_one_line(cluster: Cluster) -> None:
+    sweep = cluster.start("nowhere", "--storage", "/root/runs")
+    output, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode != 0
+    (line,) = [line for line in output.splitlines() if line.startswith("rethink run label_corruption:")]
+    assert line.startswith("rethink run label_corruption: h2 does not see /root/runs/nowhere")
+    assert not (cluster.head.home / "runs/nowhere").exists()
+
+
 def test_the_dashboard_is_behind_the_tunnel_and_results_come_down(cluster: Cluster) -> None:
     tunnel = cluster.begin("dashboard")
     ask = ["curl", "--silent", "--max-time", "5", "http://127.0.0.1:8265/"]

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import socket
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,12 +43,20 @@ def connect(address: str | None) -> None:
         ray.init(address=OWN, include_dashboard=False, **quiet)
         return
     try:
+        _check_listening(address)
         ray.init(address=address, **quiet)
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except (RayError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         told = f"ray_address = {address!r} cannot be joined ('local' does without a cluster)"
         raise SpecError(f"{told}: {reason}") from None
     print(f"cluster      {address}: {_described()}")
+
+
+def _check_listening(address: str) -> None:
+    """Raises OSError where nothing listens; Ray would try for two minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def trial_resources(options: RunOptions) -> dict[str, float]:

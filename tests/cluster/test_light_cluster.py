@@ -47,6 +47,15 @@ def epochs(run: RunDirectory) -> pd.DataFrame:
     return frame.drop(columns=[*TIMING_COLUMNS, "run", "attempt"], errors="ignore")
 
 
+def test_a_cluster_that_is_not_there_is_refused_in_one_line(tmp_path: Path, cache_dir: Path) -> None:
+    sweep = start("nowhere", "127.0.0.1:1", tmp_path, cache_dir)
+    output, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 2
+    (line,) = output.splitlines()
+    assert "ray_address = '127.0.0.1:1' cannot be joined" in line
+    assert "Connection refused" in line
+
+
 @pytest.mark.timeout(280)
 def test_a_node_lost_in_mid_sweep_changes_no_row(
     nodes: "subprocess.Popen[str]",

@@ -23,7 +23,7 @@ class RunOptions:
     gpus_per_trial: float = 0.0
     ray_address: str | None = None  # "local": a Ray of this run's own; an address: a cluster; None: as RAY_ADDRESS says
     report_seconds: float | None = None  # None: 1, and more where hundreds of trials run at once
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float | None = None  # None: 30, and more where checkpoints are slow
     max_failures: int = 3  # restarts of one trial without progress in between, before it counts as failed
 
     def __post_init__(self) -> None:

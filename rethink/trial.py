@@ -21,6 +21,8 @@ from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 from rethink.training import Training
 
+USUAL_CHECKPOINT_SECONDS = 30.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSettings:
@@ -35,7 +37,7 @@ class TrialSettings:
     threads: int = 1
     report_seconds: float = 1.0  # least time between two reports to the controller ...
     report_epochs: frozenset[int] = frozenset()  # ... but in these epochs, at whose ends trials are ranked
-    checkpoint_seconds: float = 30.0  # least time between two checkpoints
+    checkpoint_seconds: float | None = None  # least time between two checkpoints; None: see _rest
 
 
 class DataStore:
@@ -67,7 +69,7 @@ class Trial:
         self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
         self._last: Record | None = None
         self._resumed_from = 0, 0  # epochs finished, steps
-        self._next_checkpoint = time.monotonic() + settings.checkpoint_seconds
+        self._next_checkpoint = time.monotonic() + self._rest(0.0)
         self._rows: RowWriter | None = None
         self._board: TrialBoard | None = None
         if self._run.checkpoint(spec.spec_id).exists():
@@ -137,8 +139,15 @@ class Trial:
         started = time.monotonic()
         self.save(self._run.checkpoint(self.spec.spec_id))
         ended = time.monotonic()
-        # On slow storage checkpoints take a twentieth of the time, never more.
-        self._next_checkpoint = ended + max(self._settings.checkpoint_seconds, 20 * (ended - started))
+        self._next_checkpoint = ended + self._rest(ended - started)
+
+    def _rest(self, last: float) -> float:
+        """Seconds to the next checkpoint, `last` being those of the last: by default a twentieth of the time is theirs.
+
+        So crowded storage is written to less often (docs/scaling.md).
+        """
+        asked = self._settings.checkpoint_seconds
+        return max(USUAL_CHECKPOINT_SECONDS, 20 * last) if asked is None else asked
 
     def _has_ended(self, record: Record) -> bool:
         return stop_reason(self.spec, record.to_dict()) is not None

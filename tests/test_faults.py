@@ -75,7 +75,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     assert process.returncode == 0, output
     attempts = run.read_attempts(victim.spec_id)
     assert len(attempts) == 2
-    assert attempts[1].header["resumed_from_epoch"] > 0, "it started anew instead of resuming"
+    assert attempts[1].header["resumed_from_steps"] > 0, "it started anew instead of resuming"
     assert_undisturbed(run, make_training)
 
 

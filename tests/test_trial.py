@@ -133,15 +133,20 @@ def test_five_hundred_trials_in_one_process_leave_nothing_behind(settings: Trial
     assert torch.get_num_threads() == 1
 
 
-@pytest.mark.parametrize(("seconds_to_save", "rest"), [(0.1, 30.0), (1.5, 30.0), (10.0, 200.0)])
-def test_checkpoints_take_a_twentieth_of_the_time_at_most(
-    start: Callable[[TrialSpec], Trial],
+@pytest.mark.parametrize(
+    ("asked", "seconds_to_save", "rest"),
+    [(None, 0.1, 30.0), (None, 1.5, 30.0), (None, 10.0, 200.0), (0.3, 10.0, 0.3), (60.0, 1.0, 60.0)],
+)
+def test_checkpoints_take_a_twentieth_of_the_time_at_most_unless_a_time_was_asked_for(
+    settings: TrialSettings,
     make_spec: MakeSpec,
     monkeypatch: pytest.MonkeyPatch,
+    asked: float | None,
     seconds_to_save: float,
     rest: float,
 ) -> None:
-    trial, now = start(make_spec()), [1000.0]
+    settings = dataclasses.replace(settings, checkpoint_seconds=asked)
+    trial, now = Trial(make_spec(), settings, DataStore(settings)), [1000.0]
     monkeypatch.setattr("rethink.trial.time.monotonic", lambda: now[0])
     monkeypatch.setattr(trial, "save", lambda path: now.append(now.pop() + seconds_to_save))
     trial._checkpoint()

@@ -1,8 +1,13 @@
 """How often trials report: the controller keeps half of its time, and who asks for a time gets it."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from rethink import runner
+from rethink.protocol import complete
+from rethink.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.spec import SpecError
 
@@ -31,3 +36,23 @@ def test_what_was_asked_for_is_kept_and_read_again() -> None:
 def test_a_negative_time_is_refused() -> None:
     with pytest.raises(SpecError, match="report_seconds = -1 is not allowed"):
         RunOptions(report_seconds=-1)
+
+
+@pytest.mark.parametrize(("trials", "slots", "at_once"), [(600, 2, 2), (600, 10_000, 600), (600, 500, 500)])
+def test_trials_that_wait_for_a_slot_make_no_report_rarer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trials: int, slots: int, at_once: int
+) -> None:
+    class Made(Exception):
+        pass
+
+    def settings(**made: Any) -> None:
+        raise Made(made["report_seconds"])
+
+    monkeypatch.setattr(runner.cluster, "most_slots", lambda resources: slots)
+    monkeypatch.setattr(runner, "TrialSettings", settings)
+    run = RunDirectory(tmp_path)
+    run.create({})
+    specs = [complete({"model": "mlp_1x512", "max_epochs": 1, "seed": seed}) for seed in range(trials)]
+    with pytest.raises(Made) as made:
+        runner._execute(run, specs, {}, RunOptions(), {"cpu": 1.0}, lambda *trial: None)
+    assert made.value.args == (runner._report_seconds(RunOptions(), at_once),)

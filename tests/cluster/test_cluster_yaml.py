@@ -21,7 +21,11 @@ from ray.autoscaler._private.aws import utils as ray_aws_caches
 from ray.autoscaler._private.aws.node_provider import AWSNodeProvider
 from ray.autoscaler._private.commands import _bootstrap_config
 from ray.autoscaler._private.node_provider_availability_tracker import NodeAvailabilitySummary
-from ray.autoscaler._private.resource_demand_scheduler import _default_utilization_scorer, get_nodes_for
+from ray.autoscaler._private.resource_demand_scheduler import (
+    _default_utilization_scorer,
+    get_bin_pack_residual,
+    get_nodes_for,
+)
 from ray.autoscaler.tags import TAG_RAY_NODE_KIND
 
 from rethink import cluster
@@ -225,7 +229,8 @@ def test_waiting_trials_start_workers_of_their_kind(
 ) -> None:
     types, head = account.config["available_node_types"], account.config["head_node_type"]
     scorer = partial(_default_utilization_scorer, node_availability_summary=NodeAvailabilitySummary({}))
-    launched, _ = get_nodes_for(types, {head: 1}, head, account.config["max_workers"], trials, scorer)
+    waiting, _ = get_bin_pack_residual([types[head]["resources"]], trials)  # the head takes none of them
+    launched, _ = get_nodes_for(types, {head: 1}, head, account.config["max_workers"], waiting, scorer)
     assert launched == started
 
 

@@ -79,9 +79,10 @@ def slots(resources: Mapping[str, float]) -> int:
 
 
 def most_slots(resources: Mapping[str, float]) -> int:
-    """How many trials may ever run at once: with those of the machines that the cluster may yet start."""
-    machines = [*((machine, 1) for machine in _present()), *_startable()]
-    return max(1, sum(count * _slots_of(machine, resources) for machine, count in machines))
+    """How many trials may ever run at once, on the machines that are there or on all that the cluster may start."""
+    now = sum(_slots_of(machine, resources) for machine in _present())
+    later = sum(count * _slots_of(machine, resources) for machine, count in _startable())  # those of now among them
+    return max(1, now, later)
 
 
 def _slots_of(machine: Mapping[str, float], resources: Mapping[str, float]) -> int:

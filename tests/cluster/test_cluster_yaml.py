@@ -243,8 +243,12 @@ def on_the_head(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cluster.ray_constants, "ENABLE_RAY_CLUSTER", True)
 
 
-def test_a_trial_may_ask_for_what_only_a_machine_that_is_yet_to_start_has(on_the_head: None) -> None:
+def test_a_trial_may_ask_for_what_only_a_machine_that_is_yet_to_start_has(
+    on_the_head: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shares = cluster.trial_resources(RunOptions(cpus_per_trial=2, gpus_per_trial=0.25))
     assert cluster.most_slots(shares) == 4 * 4  # of 8 CPUs and one GPU, four machines
+    monkeypatch.setattr(cluster, "_alive", lambda: [{"Resources": {"CPU": 8.0, "GPU": 1.0}}])  # one of the four
+    assert cluster.most_slots(shares) == 4 * 4
     with pytest.raises(SpecError, match="cpus_per_trial = 17 is not allowed: the largest node has 16"):
         cluster.trial_resources(RunOptions(cpus_per_trial=17))

@@ -69,6 +69,9 @@ def trial_resources(options: RunOptions) -> dict[str, float]:
             raise SpecError(
                 f"{kind}s_per_trial = {share:g} is not allowed: the largest node has {largest[kind.upper()]:g}"
             )
+    if not any(_slots_of(machine, shares) for machine in machines):
+        asked = f"cpus_per_trial = {shares['cpu']:g} with gpus_per_trial = {shares['gpu']:g}"
+        raise SpecError(f"{asked} is not allowed: no node has both")
     return shares
 
 

@@ -1,5 +1,6 @@
 """A run on one machine opens nothing beyond it, and its Ray asks for a token that only its own processes know."""
 
+import contextlib
 import ipaddress
 import os
 import subprocess
@@ -33,9 +34,10 @@ def listeners(processes: list[psutil.Process]) -> dict[str, list[str]]:
     """By process name: the addresses at which it takes connections or datagrams."""
     found: dict[str, list[str]] = {}
     for process in processes:
-        for connection in process.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN or (not connection.raddr and connection.laddr):
-                found.setdefault(process.name(), []).append(connection.laddr.ip)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN or (not connection.raddr and connection.laddr):
+                    found.setdefault(process.name(), []).append(connection.laddr.ip)
     return found
 
 
@@ -45,17 +47,20 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, prepared: A
     folder = tmp_path_factory.mktemp("locked")
     (folder / "home").mkdir()
     outside = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    places = ["--storage", str(folder), "--cache-dir", str(cache_dir), "--train-samples", "2000"]
+    places = ["--storage", str(folder), "--cache-dir", str(cache_dir), "--seed", *map(str, range(40))]
     process = subprocess.Popen(
         [sys.executable, "-m", "rethink", "run", *SWEEP, *places],
         env={**outside, "HOME": str(folder / "home"), "MARK": str(os.getpid())},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
-    wait_for(lambda: bool(running(RunDirectory(folder / "run"))))
-    yield {"process": process, "home": folder / "home"}
-    for started in sweep_processes(process):
-        started.kill()
-    process.wait()
+    try:
+        wait_for(lambda: bool(running(RunDirectory(folder / "run"))))
+        yield {"process": process, "home": folder / "home"}
+    finally:
+        for started in sweep_processes(process):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                started.kill()
+        process.wait()
 
 
 def test_every_listener_is_on_loopback(sweep: dict[str, Any]) -> None:
@@ -94,3 +99,4 @@ def test_only_who_has_the_token_can_join(sweep: dict[str, Any]) -> None:
     assert "nodes 1" in join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
     assert "nodes" not in join()
     assert "nodes" not in join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64)
+    assert sweep["process"].poll() is None, "the sweep ended: nothing was left to join"

@@ -1,11 +1,15 @@
 """A machine that lacks the run's folder, or has other code, is refused by name."""
 
+import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import ray
 
-from rethink import provenance
+from rethink import cluster, provenance
 from rethink.node_check import check_node
 from rethink.provenance import versions
 from rethink.spec import SpecError
@@ -48,3 +52,48 @@ def test_the_code_is_known_by_its_content_alone(tmp_path: Path, monkeypatch: pyt
     assert one != other
     (tmp_path / "x = 2" / ".git").mkdir()
     assert provenance._code_digest() == other
+
+
+@pytest.fixture
+def another_machine(local_ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only machine there is counts as another one than the driver's."""
+    monkeypatch.setattr(cluster.ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "the driver's"))
+
+
+def test_a_machine_like_the_drivers_may_join_and_leaves_no_trace(another_machine: None, tmp_path: Path) -> None:
+    cluster.check_nodes(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_machine_with_other_packages_ends_the_run_in_one_line(
+    another_machine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "versions", lambda: {**versions(), "torch": "0.0"})
+    with pytest.raises(SpecError, match=f"^{socket.gethostname()} has torch {versions()['torch']}, not 0.0: .*$"):
+        cluster.check_nodes(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_machine_that_does_not_see_the_storage_ends_the_run_in_one_line(
+    another_machine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (node,) = cluster._alive()
+    answer = cluster._ask(node, tmp_path / "elsewhere" / ".seen")
+    with pytest.raises(SpecError, match=f"^{socket.gethostname()} does not see {tmp_path}/elsewhere: .*--storage.*$"):
+        cluster._read("a machine", answer)
+
+
+def dies() -> None:
+    os._exit(1)
+
+
+def lacks_a_module() -> None:
+    raise ImportError("no module:\n  not one")
+
+
+@pytest.mark.parametrize(("fails", "reason"), [(dies, ".*"), (lacks_a_module, "no module: not one")])
+def test_a_machine_that_cannot_answer_is_named_in_one_line(
+    local_ray: None, fails: Callable[[], None], reason: str
+) -> None:
+    with pytest.raises(SpecError, match=f"^a machine cannot run trials: {reason}$"):
+        cluster._read("a machine", ray.remote(fails).options(num_cpus=0, max_retries=0).remote())

@@ -1,9 +1,11 @@
 """Only failures without progress count against a trial."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray import tune
 
 from rethink.restarts import ForgiveProgress
 
@@ -11,11 +13,11 @@ from rethink.restarts import ForgiveProgress
 class Trial:
     """What the callback uses of Tune's trial, counting as Tune does."""
 
-    def __init__(self) -> None:
-        self.trial_id = "a"
+    def __init__(self, trial_id: str = "a", callback: ForgiveProgress | None = None) -> None:
+        self.trial_id = trial_id
         self.run_metadata = SimpleNamespace(num_failures=0)
         self.last_result: dict[str, Any] | None = None
-        self.callback = ForgiveProgress()
+        self.callback = callback or ForgiveProgress()
 
     def reports(self, steps: int) -> None:
         self.last_result = {"steps": steps}
@@ -55,6 +57,54 @@ def test_reaching_the_same_step_again_after_a_restore_is_no_progress(steps: int)
     trial.fails()
     assert trial.failures == 2
     trial.reports(80)
+    assert trial.failures == 2, "the step before the first failure was forgotten"
     trial.fails()
     trial.reports(101)
     assert trial.failures == 0
+
+
+def test_how_far_one_trial_got_says_nothing_of_another() -> None:
+    callback = ForgiveProgress()
+    far, near = Trial("far", callback), Trial("near", callback)
+    far.reports(100)
+    far.fails()
+    near.fails()
+    near.reports(50)
+    assert (far.failures, near.failures) == (1, 0)
+
+
+class FailsAfterEveryReport(tune.Trainable):
+    """Goes on, if it is not stuck, by one step each time that it is started again, up to the fourth."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._starts = config["folder"] / config["kind"]
+        self._starts.touch()
+        self._starts.write_text(self._starts.read_text() + "x")
+        self._reported = False
+
+    def step(self) -> dict[str, Any]:
+        if self._reported:
+            raise RuntimeError("fails after every report")
+        self._reported = True
+        starts = len(self._starts.read_text())
+        return {"steps": 1 if self.config["kind"] == "stuck" else starts, "done": starts == 4}
+
+
+@pytest.mark.timeout(90)
+def test_tune_restarts_a_trial_that_gets_on_beyond_its_limit_and_ends_one_that_is_stuck(
+    local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    results = tune.Tuner(
+        tune.with_resources(FailsAfterEveryReport, {"cpu": 1}),
+        param_space={"folder": tmp_path, "kind": tune.grid_search(["getting on", "stuck"])},
+        run_config=tune.RunConfig(
+            storage_path=str(tmp_path / "tune"),
+            callbacks=[ForgiveProgress()],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=1),
+            verbose=0,
+        ),
+    ).fit()
+    assert {result.config["kind"] for result in results if result.error is None} == {"getting on"}
+    assert [len((tmp_path / kind).read_text()) for kind in ("getting on", "stuck")] == [4, 2]

@@ -252,3 +252,8 @@ def test_a_trial_may_ask_for_what_only_a_machine_that_is_yet_to_start_has(
     assert cluster.most_slots(shares) == 4 * 4
     with pytest.raises(SpecError, match="cpus_per_trial = 17 is not allowed: the largest node has 16"):
         cluster.trial_resources(RunOptions(cpus_per_trial=17))
+
+
+def test_shares_that_only_two_machines_have_together_are_refused(on_the_head: None) -> None:
+    with pytest.raises(SpecError, match="cpus_per_trial = 16 with gpus_per_trial = 1 is not allowed: no node has both"):
+        cluster.trial_resources(RunOptions(cpus_per_trial=16, gpus_per_trial=1))

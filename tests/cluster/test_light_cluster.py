@@ -76,6 +76,7 @@ def test_a_node_lost_in_mid_sweep_changes_no_row(
     sweep = start("lost", address, tmp_path, cache_dir)
     wait_for(lambda: bool(victims()))
     lost = victims()
+    assert lost, "the trial ended before its node went"
     nodes.stdin.write("\n")
     nodes.stdin.flush()
     output = sweep.communicate(timeout=200)[0]

@@ -1,7 +1,7 @@
 # make demo   the label-corruption sweep on real images, from an empty machine to the figures
 # make test   linter, types and tests
 # make lint   linter and types alone
-# make bench  side-by-side measurements, half an hour on an idle machine
+# make bench  side-by-side measurements, long; leave the machine idle
 # make cluster-test   a cluster of three pretend machines, `ray up` to `ray down`, with failures: ten minutes, as root
 # Each does the set-up that is still missing: Debian packages for FFCV's build, then .venv.
 

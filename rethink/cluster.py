@@ -28,23 +28,31 @@ ANSWER_SECONDS = 120.0  # for a node to start a process and import the project
 def connect(address: str | None) -> None:
     """Start a Ray of this run's own, or join a cluster; without an address, the one that RAY_ADDRESS names, if any.
 
-    A Ray of its own listens on loopback alone, behind a token that only its processes know. Raises SpecError for a
-    cluster that cannot be joined.
+    Raises SpecError for a cluster that cannot be joined.
     """
     if ray.is_initialized():
         return
     address = address or os.environ.get(ray_constants.RAY_ADDRESS_ENVIRONMENT_VARIABLE) or OWN
-    quiet = {"log_to_driver": False, "logging_level": "WARNING"}
-    # Ray tells, as a warning, that it asks for a token, which is as it should be.
-    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     if address == OWN:
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own file would be readable by all
-        ray_constants.ENABLE_RAY_CLUSTER = False  # else Ray listens on every interface, whatever address it is given
-        ray.init(address=OWN, include_dashboard=False, **quiet)
-        return
+        start_own()
+    else:
+        _join(address)
+
+
+def start_own(cpus: int | None = None) -> None:
+    """Start a Ray that listens on loopback alone, behind a token that only its processes know.
+
+    `cpus` is by default the number of the machine's.
+    """
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own file would be readable by all
+    ray_constants.ENABLE_RAY_CLUSTER = False  # else Ray listens on every interface, whatever address it is given
+    _init(OWN, include_dashboard=False, num_cpus=cpus)
+
+
+def _join(address: str) -> None:
     try:
         _check_listening(address)
-        ray.init(address=address, **quiet)
+        _init(address)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         told = f"ray_address = {address!r} cannot be joined ('local' does without a cluster)"
@@ -52,11 +60,20 @@ def connect(address: str | None) -> None:
     print(f"cluster      {address}: {_described()}")
 
 
+def _init(address: str, **settings: Any) -> None:
+    # Ray tells, as a warning, that it asks for a token, which is as it should be.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
+    ray.init(address=address, log_to_driver=False, logging_level="WARNING", **settings)
+
+
 def _check_listening(address: str) -> None:
-    """Raises OSError where nothing listens; Ray would try for two minutes."""
-    host, colon, port = address.rpartition(":")
-    if colon and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=10).close()
+    """Raises OSError where nothing listens, as Ray would try for two minutes; ValueError for what is no address."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise ValueError("a cluster is 'auto', on a machine of its own, or HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def trial_resources(options: RunOptions) -> dict[str, float]:

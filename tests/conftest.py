@@ -8,6 +8,7 @@ import pytest
 import ray
 import torch
 
+from rethink import cluster
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.trial_data import StreamPool
 from rethink.data.writing import Writing
@@ -87,6 +88,6 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
     """A Ray of this test module's own, with two CPUs."""
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    cluster.start_own(cpus=2)
     yield
     ray.shutdown()

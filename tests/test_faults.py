@@ -31,11 +31,13 @@ def start_sweep(options: list[str], storage: Path, cache_dir: Path) -> "subproce
     )
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 90) -> None:
+def wait_for(holds: Callable[[], Any], seconds: float = 90) -> Any:
+    """What `holds` returns, as soon as that is true."""
     until = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.05)
+    return found
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:

@@ -224,30 +224,21 @@ def test_a_stranger_neither_joins_nor_submits(cluster: Cluster, token: str | Non
     assert "I AM IN" in answer.stdout
 
 
-def test_a_machine_killed_in_mid_sweep_changes_nothing(cluster: Cluster) -> None:
-    run = cluster.run("killed")
-    sweep = cluster.start("killed")
-    wait_for(lambda: run.run_file.exists() and bool(under_way_on(run, cluster.worker)), 120)
-    victims = under_way_on(run, cluster.worker)
-    cluster.worker.power_off()
+@pytest.mark.parametrize(
+    ("fault", "mend"), [(Host.power_off, Host.boot), (Host.unplug, Host.plug)], ids=["power cut", "pulled cable"]
+)
+def test_a_machine_lost_in_mid_sweep_changes_nothing(
+    cluster: Cluster, fault: Callable[[Host], None], mend: Callable[[Host], None]
+) -> None:
+    run = cluster.run(fault.__name__)
+    sweep = cluster.start(fault.__name__)
+    victims = wait_for(lambda: run.run_file.exists() and under_way_on(run, cluster.worker), 120)
+    fault(cluster.worker)
     ends_well(sweep)
     assert all(len(run.read_attempts(victim)) > 1 for victim in victims)
     assert_like_undisturbed(cluster, run)
-    cluster.worker.boot()
+    mend(cluster.worker)
     wait_for(lambda: cluster.nodes() == 2, 180)  # the head's autoscaler starts Ray there again
-
-
-def test_a_pulled_cable_in_mid_sweep_changes_nothing(cluster: Cluster) -> None:
-    run = cluster.run("unplugged")
-    sweep = cluster.start("unplugged")
-    wait_for(lambda: run.run_file.exists() and bool(under_way_on(run, cluster.worker)), 120)
-    victims = under_way_on(run, cluster.worker)
-    cluster.worker.unplug()
-    ends_well(sweep)
-    cluster.worker.plug()
-    assert all(len(run.read_attempts(victim)) > 1 for victim in victims)
-    assert_like_undisturbed(cluster, run)
-    wait_for(lambda: cluster.nodes() == 2, 180)
 
 
 def test_ray_down_ends_ray_on_every_machine(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ LAYERS = [
         "rethink",
         "rethink.spec",
         "rethink.randomness",
+        "rethink.checked_files",
         "rethink.ffcv_library",
         "rethink.ffcv_runtime",
         "rethink.provenance",
@@ -52,7 +53,7 @@ LAYERS = [
     ["rethink.__main__"],
     ["sweeps"],
 ]
-ANALYSIS_MAY_IMPORT = {"rethink.spec", "rethink.metrics", "rethink.run_directory"}
+ANALYSIS_MAY_IMPORT = {"rethink.spec", "rethink.metrics", "rethink.run_directory", "rethink.checked_files"}
 KNOWS_RAY = {"rethink.trainable", "rethink.schedulers", "rethink.restarts", "rethink.cluster", "rethink.runner"}
 KNOWS_FFCV = {"rethink.ffcv_runtime"}
 

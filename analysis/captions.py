@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.cells import BASE
+from rethink.spec import SEEDS, number_text
 
 MISSING = "—"
 _DIGITS = 12  # of a SHA-256
+_KEPT = {"subset_seed": "training subset", "corruption_seed": "corruption", "seed": "initialization"}
 _FULL_WIDTH = {"inception_v3": 16}  # of networks whose width counts parts of the published one's
 
 
@@ -46,19 +48,27 @@ def network_texts(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
 
 
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
-    """Data set, training images, seeds, epochs, steps if limited, and dates of these trials; `created` by run."""
+    """Data set, training images, replicates, epochs, steps if limited, and dates of trials; `created` is by run."""
     datasets = " and ".join(sorted(trials["dataset"].unique()))
     sizes = " and ".join(_size(number) for number in trials["train_samples"].sort_values().unique())
     days = sorted({created[run][:10] for run in trials["run"].unique()})
     when = f"run {days[0]}" if len(days) == 1 else f"runs {days[0]} to {days[-1]}"
-    seeds = len(trials["seed"].unique())
     steps = f" ({trials['steps'].max():,} steps)" if trials["max_steps"].notna().any() else ""
     trained = f"up to {trials['epochs'].max():,} epochs{steps}"
-    return f"{datasets}, {sizes} training images, {seeds} seed{'s' if seeds > 1 else ''}, {trained}, {when}"
+    return f"{datasets}, {sizes} training images, {replicates(trials)}, {trained}, {when}"
+
+
+def replicates(trials: pd.DataFrame) -> str:
+    """How often these trials were repeated, and what was drawn anew each time: an interval speaks of that alone."""
+    number = len(trials[list(SEEDS)].drop_duplicates())
+    kept = [words for name, words in _KEPT.items() if len(trials[name].unique()) == 1]
+    if number == 1 or not kept:
+        return f"{number} replicate{'s' if number > 1 else ''}"
+    return f"{number} repetitions with one {' and '.join(kept)}"
 
 
 def _trial_text(trial: Mapping[Any, Any]) -> str:
-    name = f"{trial['model']}, p = {trial['label_corruption']:g}, seed {trial['seed']}"
+    name = f"{trial['model']}, p = {number_text(trial['label_corruption'])}, seed {trial['seed']}"
     if trial["fitted"]:
         told = f"fitted after {trial['epochs_to_fit']} epochs"
     else:
@@ -103,4 +113,4 @@ def _is_off(name: str, value: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)

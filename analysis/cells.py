@@ -12,7 +12,7 @@ LEVEL = "label_corruption"
 def line_columns(trials: pd.DataFrame) -> list[str]:
     """The columns that tell the lines of a figure apart: data, model, every option that differs within a model.
 
-    `run` is among them if a spec was run twice: one trial run twice is not two seeds.
+    `run` is among them if a spec was run twice: one trial run twice is not two replicates.
     """
     options = [column.name for column in SPEC if column.name not in (*BASE, *SEEDS, LEVEL)]
     groups = trials.groupby(list(BASE), observed=True, dropna=False)

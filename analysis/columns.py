@@ -261,8 +261,8 @@ load("runs/demo").trials.query("label_corruption == 1 and fitted")[["model", "se
 `load` takes any number of run directories, finished, running or crashed. A trial that did not fit, failed or never
 started has its row in `trials` like every other, with `<NA>` where nothing was measured. If two runs given together
 hold the same spec, both rows stay and `run` tells them apart; `summary` and the figures then keep the runs apart too:
-one trial run twice is never taken for two seeds. `damaged_lines` is the number of unreadable lines in all files read
-(a crash can tear the last one); the files are named in a warning.
+one trial run twice is never taken for two replicates. `damaged_lines` is the number of unreadable lines in all files
+read (a crash can tear the last one); the files are named in a warning.
 
 The dtypes are pandas' nullable ones. A category that nobody used is not offered, save in `status` and `stop_reason`.
 """

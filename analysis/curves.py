@@ -1,4 +1,4 @@
-"""Learning curves: one thin line a seed, one colour a condition, one panel a network; nothing is averaged."""
+"""Learning curves: one thin line a trial, one colour a condition, one panel a network; nothing is averaged."""
 
 import textwrap
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from analysis.captions import line_label, network_name, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.svg import titles
 
-_NOTE = "One thin line a seed. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
+_NOTE = "One thin line a trial. Filled mark: fitted 100% of its training set; open triangle: not fitted by then."
 
 _HANDLE = 8  # characters that the mark of a legend entry takes, and the gap after the entry
 

@@ -9,8 +9,8 @@ from analysis.lines import Line, framed, lines_of, mark_levels, with_published
 
 LOG_FROM = 20  # a linear axis hides the fast lines once the slowest takes this many times as long
 _NOTE = (
-    "Line: median over n seeds, where it is known; band: least to greatest, where every seed fitted; dots: seeds; "
-    "open triangles: seeds not fitted by then (right-censored)."
+    "Line: median over n trials, where it is known; band: least to greatest, where every trial fitted; dots: trials; "
+    "open triangles: trials not fitted by then (right-censored)."
 )
 _PUBLISHED_NOTE = (
     " Published: one trial a point, 50,000 images, a straight line through its first 10 to 20 epochs, extrapolated."

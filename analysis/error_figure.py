@@ -11,8 +11,8 @@ from analysis.lines import Line, framed, lines_of, with_published
 from analysis.summary import ended_trials
 
 _NOTE = (
-    "Line: mean over the n seeds that ended and were tested; band: least to greatest; dots: seeds; "
-    "open triangles: seeds that ended without fitting the training set."
+    "Line: mean over the n trials that ended and were tested; band: least to greatest; dots: trials; "
+    "open triangles: trials that ended without fitting the training set."
 )
 _PUBLISHED_NOTE = " Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, test labels corrupted too."
 

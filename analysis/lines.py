@@ -18,6 +18,7 @@ from analysis.cells import LEVEL, line_columns
 from analysis.published import read
 from analysis.summary import summary
 from analysis.svg import titles
+from rethink.spec import number_text
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
 _LABEL_WIDTH = 62  # characters of a legend label in a row
@@ -132,4 +133,4 @@ def framed(
 def mark_levels(axes: Axes, levels: Sequence[float]) -> None:
     """Ticks at the levels measured, and nowhere else."""
     marked = sorted(set(levels))
-    axes.set_xticks(marked, [f"{level:g}" for level in marked])
+    axes.set_xticks(marked, [number_text(level) for level in marked])

@@ -14,11 +14,12 @@ from analysis.captions import limits, line_label, trial_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.summary import summary
 from analysis.svg import titles
+from rethink.spec import number_text
 
 _DODGE = 0.02  # decades between the marks of neighbouring levels, which would hide each other
 _UNFITTED = {"scheduler": "x", "diverged": "+"}
 _NOTE = (
-    "Line: median over the seeds of a rate, where it is known; dots: trials that fitted; large mark: the first of its "
+    "Line: median over the trials of a rate, where it is known; dots: trials that fitted; large mark: the first of its "
     "level. Not fitted, at the last epoch (right-censored): open triangle at {limits}, by an error or so far; cross: "
     "given up by successive halving; plus: diverged. Levels are set apart sideways for legibility."
 )
@@ -44,7 +45,7 @@ def rates_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS
     note = textwrap.wrap(told, characters, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())
     looks = {level: style.look(index) for index, level in enumerate(levels)}
-    handles = [style.handle(f"level p = {level:g}", look) for level, look in looks.items()]
+    handles = [style.handle(f"level p = {number_text(level)}", look) for level, look in looks.items()]
     below = len(note) + -(-len(handles) // 3)
     title = "Epochs to converge vs learning rate"
     titles = [_title(group, names) for group in groups]

@@ -11,6 +11,7 @@ from analysis.effects import effects
 from analysis.slowdowns import slowdowns
 from analysis.summary import summary
 from analysis.table import Table
+from rethink.spec import number_text
 
 _NAMED = ("model", "images", "options")
 _CELLS = (
@@ -58,7 +59,7 @@ def _cells(cells: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     rows = [
         [
             *network_texts(row, line_columns(trials)),
-            f"{row[LEVEL]:g}",
+            number_text(row[LEVEL]),
             f"{row['fitted']}/{row['n']}",
             _given_up(row) or _with_interval(row, "km_median", ".4g", _or_more(row)),
             _given_up(row) or _with_interval(row, "restricted_mean", ".4g"),
@@ -76,7 +77,7 @@ def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     rows = [
         [
             *network_texts(row, line_columns(trials)),
-            f"{row[LEVEL]:g}",
+            number_text(row[LEVEL]),
             str(row["pairs"]),
             str(row["both_fitted"]),
             _number(row["slowdown_median"], ".3g", _above(row["slowdown_above"])),
@@ -95,13 +96,13 @@ def _effects(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     for _, group in table.groupby(keys, observed=True, dropna=False, sort=False):
         first = group[keys].iloc[0].to_dict()
         by_measure = {str(row["measure"]): row for row in group.to_dict("records")}
-        strength = "" if pd.isna(first["strength"]) else f" {first['strength']:g}"
+        strength = "" if pd.isna(first["strength"]) else f" {number_text(first['strength'])}"
         regularizer = f"{str(first['regularizer']).replace('_', ' ')}{strength}"
         texts = [_effect(by_measure[name], 1.0 if name.startswith("log2") else 100.0) for name in _MEASURES]
         rows.append(
             [
                 *network_texts(first, line_columns(trials)),
-                f"{first[LEVEL]:g}",
+                number_text(first[LEVEL]),
                 regularizer,
                 str(group["pairs"].iloc[0]),
                 *texts,

@@ -15,6 +15,7 @@ from analysis.columns import STATISTICS, of_trials
 from analysis.intervals import mean_interval
 from analysis.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 from analysis.typed import typed
+from rethink.spec import number_text
 
 _SPELLED = {"label_corruption": "p", "train_samples": "images", "dataset": "data"}
 NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not what the spec leads to
@@ -158,7 +159,7 @@ def to_text(table: pd.DataFrame) -> str:
 def _key(name: str, value: Any) -> str:
     if pd.isna(value):
         return "all" if name == "train_samples" else "-"
-    return f"{value:,}" if name == "train_samples" else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:,}" if name == "train_samples" else number_text(value) if isinstance(value, float) else str(value)
 
 
 def _measured(row: dict[Any, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from analysis.captions import MISSING, network_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.table import Table
 from rethink.run_directory import RunDirectory
+from rethink.spec import number_text
 
 MOST_TRIALS = 2000  # rows that a page can hold
 _SLOWEST = 10
@@ -86,7 +87,8 @@ def _rows(trials: pd.DataFrame, among: pd.DataFrame | None = None) -> list[tuple
     """(the texts that name a trial, its row), the options being those that differ among all the trials."""
     names = [name for name in line_columns(trials if among is None else among) if name != "run"]
     return [
-        ([*network_texts(row, names), f"{row[LEVEL]:g}", str(row["seed"])], row) for row in trials.to_dict("records")
+        ([*network_texts(row, names), number_text(row[LEVEL]), str(row["seed"])], row)
+        for row in trials.to_dict("records")
     ]
 
 

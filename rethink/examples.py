@@ -11,7 +11,7 @@ from rethink.data.stored import stored_images, stored_labels, stored_pictures
 from rethink.data.subset import balanced_subset
 from rethink.data.trial_data import corrupted_pixels
 from rethink.run_directory import RunDirectory
-from rethink.spec import TrialSpec
+from rethink.spec import TrialSpec, number_text
 from rethink.tensorboard import EXAMPLE_PIXELS, write_examples
 
 EXAMPLES = 8  # two rows of four
@@ -26,7 +26,7 @@ def write_label_examples(run: RunDirectory, specs: Sequence[TrialSpec], prepared
         chosen = balanced_subset(table.true, min(EXAMPLES, data.train.samples), 0)
         labels = [(data.class_names[table.given[i]], data.class_names[table.true[i]]) for i in chosen]
         pixels = "" if kind == "none" else f"{kind}_"
-        tag = f"{stored}/{pixels}p{level:g}_seed{seed}"
+        tag = f"{stored}/{pixels}p{number_text(level)}_seed{seed}"
         write_examples(run.tensorboard / "examples", tag, _images(spec, data, chosen), labels)
 
 

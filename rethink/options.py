@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rethink.protocol import PROTOCOLS
+from rethink.protocol import NOT_OF_A_SPEC, PROTOCOLS
 from rethink.run_options import RunOptions
 from rethink.spec import TrialSpec
 
@@ -34,6 +34,14 @@ def add_spec_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is trained (each option takes one or more values, all are crossed)")
     recipes = " or ".join(PROTOCOLS)
     group.add_argument("--protocol", nargs="+", metavar="V", help=f"recipe that fills what is left open: {recipes}")
+    group.add_argument(
+        "--replicate",
+        nargs="+",
+        metavar="V",
+        type=_whole_number,
+        help="number of a repetition with a training subset, corruption and random seed of its own: sets subset_seed, "
+        "corruption_seed and seed where they are not given",
+    )
     for field in dataclasses.fields(TrialSpec):
         group.add_argument(
             _flag(field.name), nargs="+", metavar="V", default=None, type=_value(field), help=_doc(field)
@@ -56,8 +64,8 @@ def given_fields(arguments: argparse.Namespace, names: Sequence[str]) -> dict[st
 
 
 def spec_overrides(arguments: argparse.Namespace) -> dict[str, list[Any]]:
-    """The fields of TrialSpec that were given on the command line, and the protocol."""
-    names = ("protocol", *(field.name for field in dataclasses.fields(TrialSpec)))
+    """The fields of TrialSpec that were given on the command line, and the protocol and replicates."""
+    names = (*NOT_OF_A_SPEC, *(field.name for field in dataclasses.fields(TrialSpec)))
     return {name: values for name in names if (values := getattr(arguments, name)) is not None}
 
 
@@ -108,6 +116,13 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
             raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {wanted}") from None
 
     return value
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number") from None
 
 
 def _absolute(text: str) -> Path:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rethink.spec import SEEDS, TrialSpec
+from rethink.spec import SEEDS, TrialSpec, number_text
 
 _MEASURED = ("train accuracy", "left", "ended by")  # columns after those that name the cell, and count
 _SPELLED = {"label_corruption": "level p"}
@@ -207,7 +207,7 @@ def _label(name: str) -> str:
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return _SWITCHES[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _line(text: str) -> Text:

@@ -5,8 +5,9 @@ from typing import Any
 
 from rethink import models
 from rethink.data import sources
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import MAX_SEED, SEEDS, SpecError, TrialSpec
 
+NOT_OF_A_SPEC = ("protocol", "replicate")  # what fills several fields of a spec at once
 IMAGENET_EPOCH = 1_281_167  # training images of ILSVRC 2012
 
 PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
@@ -39,12 +40,13 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
 def complete(fields: Mapping[str, Any]) -> TrialSpec:
     """The spec of the given fields; what they leave open is filled, with real values.
 
-    First by the recipe that `protocol` names, then by the model and the data set: image size, stored form, crop
-    padding, learning rate, options. Raises SpecError for an unknown protocol, data set or model, or a value that does
-    not fit.
+    First by the recipe that `protocol` names and the seeds of `replicate`, then by the model and the data set: image
+    size, stored form, crop padding, learning rate, options. Raises SpecError for an unknown protocol, data set or
+    model, or a value that does not fit.
     """
-    values = {"dataset": "fashion_mnist_mini", **_recipe(fields), **fields}
-    values.pop("protocol", None)
+    values = {"dataset": "fashion_mnist_mini", **_recipe(fields), **_seeds(fields), **fields}
+    for name in NOT_OF_A_SPEC:
+        values.pop(name, None)
     if values.get("model") is None:
         raise SpecError(f"model is missing; choose from {', '.join(models.names())}")
     entry = models.get(values["model"])
@@ -62,6 +64,19 @@ def _recipe(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if name is not None and name not in PROTOCOLS:
         raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}")
     return PROTOCOLS[name] if name is not None else {}
+
+
+def _seeds(fields: Mapping[str, Any]) -> Mapping[str, int]:
+    """A replicate is a fresh training subset, corruption, initialization and batch order, all by one number.
+
+    Trials of one replicate share them over levels, networks of one size and regularizers, so that pairs stay paired.
+    """
+    number = fields.get("replicate")
+    if number is None:
+        return {}
+    if type(number) is not int or not 0 <= number <= MAX_SEED:
+        raise SpecError(f"replicate = {number!r} is not allowed: a whole number from 0 to {MAX_SEED}")
+    return dict.fromkeys(SEEDS, number)
 
 
 def _stored_form(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ NORMALIZATIONS = ("per_image", "imagenet", "unit")
 OPTIMIZERS = ("sgd", "rmsprop")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
 MAX_SEED = 2**32 - 1
+DIGITS = 12  # significant ones of a real value, so that 0.3 and 0.1 · 3 are one value and print as one
 
 
 class SpecError(ValueError):
@@ -149,7 +150,7 @@ class TrialSpec:
     def name(self) -> str:
         """Readable and unique, fit for a folder: model, corruption, seed and spec id."""
         pixels = "" if self.pixel_corruption == "none" else f"{self.pixel_corruption}-"
-        return f"{self.model[:60]}-{pixels}p{self.label_corruption:g}-seed{self.seed}-{self.spec_id}"
+        return f"{self.model[:60]}-{pixels}p{number_text(self.label_corruption)}-seed{self.seed}-{self.spec_id}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, field by field."""
@@ -172,13 +173,18 @@ class TrialSpec:
         return cls(**values)
 
 
+def number_text(number: float) -> str:
+    """A real value with all its significant digits: two specs' values that differ are two texts."""
+    return f"{number:.{DIGITS}g}"
+
+
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:
     if not holds:
         raise SpecError(f"{name} = {value!r} is not allowed: {allowed}")
 
 
 def _fix_types(spec: TrialSpec) -> None:
-    """Give every field exactly its declared type, so that 1 and 1.0 make one spec id; refuse anything lossy."""
+    """Give every field exactly its declared type and digits, so that 1 and 1.0 make one spec id; refuse other types."""
     for f in dataclasses.fields(spec):
         object.__setattr__(spec, f.name, _as_declared(f.name, getattr(spec, f.name), str(f.type)))
 
@@ -197,4 +203,4 @@ def _as_declared(name: str, value: Any, declared: str) -> Any:
     except (TypeError, ValueError, OverflowError):
         exact = False
     _require(exact and math.isfinite(number), name, value, f"a finite value of type {kind}")
-    return number + 0.0 if kind == "float" else int(value)  # + 0.0 turns -0.0 into 0.0
+    return float(number_text(number)) + 0.0 if kind == "float" else int(value)  # + 0.0 turns -0.0 into 0.0

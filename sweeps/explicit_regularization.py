@@ -49,7 +49,7 @@ SWEEP = Sweep(
     about="Tables 1 and 4: random crop, weight decay and dropout on true labels, each alone on random labels.",
     variants={
         "default": [
-            *all_tables(MLPS, train_samples=500, seed=[0, 1, 2], max_epochs=300, test_every=10),
+            *all_tables(MLPS, train_samples=500, replicate=range(5), max_epochs=300, test_every=10),
             *tables(**ALEXNET, train_samples=250, max_epochs=150, test_every=10),
             # Crops of 20×20 out of 28×28: the paper's, too, are smaller than its images.
             *all_tables(
@@ -63,7 +63,7 @@ SWEEP = Sweep(
                 test_every=10,
             ),
         ],
-        "paper": all_tables([*MLPS, ALEXNET, *INCEPTIONS], dataset="cifar10", seed=[0, 1, 2], max_epochs=300),
+        "paper": all_tables([*MLPS, ALEXNET, *INCEPTIONS], dataset="cifar10", replicate=range(3), max_epochs=300),
         "smoke": tables(model="mlp_1x512", train_samples=100, max_epochs=5),
     },
 )

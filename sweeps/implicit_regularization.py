@@ -26,13 +26,13 @@ SWEEP = Sweep(
                 "train_samples": 256,
                 "batch_size": 32,
                 "learning_rate": 0.01,
-                "seed": [0, 1, 2],
+                "replicate": range(5),
                 "max_epochs": 120,
                 "test_every": 4,
             }
         ],
         "paper": [
-            {"dataset": "cifar10", "model": "inception_small", "batch_norm": [True, False], "seed": [0, 1, 2]},
+            {"dataset": "cifar10", "model": "inception_small", "batch_norm": [True, False], "replicate": range(3)},
         ],
         "smoke": [
             {

@@ -39,11 +39,11 @@ SWEEP = Sweep(
     about="Training loss and accuracy by step on true labels, random labels, shuffled, random and Gaussian pixels.",
     variants={
         "default": [
-            *conditions(model="mlp_1x512", train_samples=2000, seed=[0, 1, 2]),
+            *conditions(model="mlp_1x512", train_samples=2000, replicate=range(5)),
             # A convolution costs 30 times an MLP on a CPU: fewer images, fewer tests.
-            *conditions(model="alexnet_small", train_samples=250, seed=[0, 1, 2], test_every=10),
+            *conditions(model="alexnet_small", train_samples=250, replicate=range(5), test_every=10),
         ],
-        "paper": conditions(dataset="cifar10", model="inception_small", seed=[0, 1, 2]),
+        "paper": conditions(dataset="cifar10", model="inception_small", replicate=range(3)),
         "smoke": conditions(model="mlp_1x512", train_samples=200),
     },
 )

@@ -50,7 +50,7 @@ SWEEP = Sweep(
                 "model": ["mlp_1x512", "mlp_3x512", "alexnet_small", "inception_small"],
                 "label_corruption": LEVELS,
                 "learning_rate": log_uniform(0.001, 1.0, samples=12),
-                "seed": [0, 1, 2],
+                "replicate": range(3),
             },
         ],
         "smoke": [

@@ -208,3 +208,27 @@ def test_runs_of_one_name_are_refused_in_one_line(capsys: pytest.CaptureFixture[
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "names" in error
+
+
+def test_a_replicate_ties_all_seeds_together_over_levels() -> None:
+    replicated = Sweep(
+        "replicated",
+        "for tests",
+        {"default": [{"model": "mlp_1x512", "label_corruption": [0, 1], "replicate": range(2)}]},
+    )
+    specs = replicated.specs("default", {})
+    assert [(s.label_corruption, s.subset_seed, s.corruption_seed, s.seed) for s in specs] == [
+        (0.0, 0, 0, 0),
+        (0.0, 1, 1, 1),
+        (1.0, 0, 0, 0),
+        (1.0, 1, 1, 1),
+    ]
+    crossed = replicated.specs("default", {"seed": [7, 8], "label_corruption": [0], "replicate": [5]})
+    assert [(s.subset_seed, s.corruption_seed, s.seed) for s in crossed] == [(5, 5, 7), (5, 5, 8)]
+    assert complete({"model": "mlp_1x512", "replicate": 0}) == complete({"model": "mlp_1x512"})
+
+
+@pytest.mark.parametrize("number", [-1, 2**32, 1.5, True])
+def test_a_replicate_is_a_seed(number: float) -> None:
+    with pytest.raises(SpecError, match=f"replicate = {number!r} is not allowed: a whole number from 0 to 4294967295"):
+        complete({"model": "mlp_1x512", "replicate": number})

@@ -103,3 +103,12 @@ def test_the_stored_form_of_jpeg_images_is_part_of_the_datas_name() -> None:
     assert TrialSpec(**GOOD).stored_data == "d"
     assert TrialSpec(**GOOD, jpeg_quality=90, max_side=500).stored_data == "d-500-q90"
     assert TrialSpec(**GOOD, jpeg_quality=90).stored_data == "d-full-q90"
+
+
+def test_real_values_are_kept_to_12_digits_so_that_what_prints_alike_is_alike() -> None:
+    typed, computed = (TrialSpec(**GOOD, label_corruption=level) for level in (0.3, 0.1 * 3))
+    assert typed == computed
+    assert typed.spec_id == computed.spec_id
+    near = TrialSpec(**GOOD, label_corruption=0.300000000001)
+    assert near.spec_id != typed.spec_id
+    assert "p0.300000000001-" in near.name

@@ -302,10 +302,17 @@ def test_each_figure_states_the_scale_of_its_own_trials(tmp_path: Path) -> None:
     write_trial(inputs, spec(), 8, 8)
     paths = draw([inputs.root, search.root], tmp_path / "drawn")
     drawn = {path.stem: svg_text(path) for path in paths if path.suffix == ".svg"}
-    assert "fashion_mnist, 2,000 training images, 1 seed, up to 8 epochs, run 2026-11-23" in drawn["inputs_loss"]
-    assert "fashion_mnist, 500 training images, 2 seeds, up to 0 epochs, run 2026-11-30" in drawn["learning_rate"]
+    repeated = "2 repetitions with one training subset and corruption"
+    assert "fashion_mnist, 2,000 training images, 1 replicate, up to 8 epochs, run 2026-11-23" in drawn["inputs_loss"]
+    assert (
+        "fashion_mnist, 500 training images, 2 repetitions with one training subset and corruption, up to 0 epochs, run 2026-11-30"
+        in drawn["learning_rate"]
+    )
     text = next(path for path in paths if path.name == "tables.md").read_text()
-    assert "500 and 2,000 training images, 2 seeds, up to 8 epochs, runs 2026-11-23 to 2026-11-30" in text
+    assert (
+        "500 and 2,000 training images, 2 repetitions with one training subset and corruption, up to 8 epochs, runs 2026-11-23 to 2026-11-30"
+        in text
+    )
 
 
 def test_a_comparison_leaves_out_what_has_no_counterpart(tmp_path: Path) -> None:

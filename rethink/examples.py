@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from rethink.corruption.labels import corrupt_labels
 from rethink.data.beton import PreparedData
-from rethink.data.stored import stored_images, stored_labels, stored_pictures
+from rethink.data.stored import StoredPixels, stored_labels, stored_pictures
 from rethink.data.subset import balanced_subset
 from rethink.data.trial_data import corrupted_pixels
 from rethink.run_directory import RunDirectory
@@ -33,4 +33,4 @@ def write_label_examples(run: RunDirectory, specs: Sequence[TrialSpec], prepared
 def _images(spec: TrialSpec, data: PreparedData, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     if data.train.jpeg:  # whose pixels no spec corrupts
         return stored_pictures(data.train, chosen, EXAMPLE_PIXELS)
-    return corrupted_pixels(spec, data, "train").picture(stored_images(data.train, chosen), chosen)
+    return corrupted_pixels(spec, data, "train").picture(StoredPixels(data.train).read(chosen), chosen)

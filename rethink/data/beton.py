@@ -38,7 +38,7 @@ from rethink.data.split_writer import write_split
 from rethink.data.writing import Writing
 from rethink.spec import SpecError
 
-FORMAT = {"format": "rethink-beton", "version": 1}
+FORMAT = {"format": "rethink-beton", "version": 2}
 FFCV_VERSION = 2
 HEADER = struct.Struct("<HHIQQ")  # of FFCV: version, fields, page size, samples, position of the allocation table
 STAMPED = 2**30  # bytes: larger files are hashed once per machine, others once per process
@@ -64,6 +64,7 @@ class Beton:
     checksum: str  # BLAKE2b of the file
     jpeg: bool = False  # JPEG images of any size, `height` and `width` being the largest; else all have that size
     skipped: tuple[str, ...] = ()  # broken image files that were left out, as asked
+    equal_images: tuple[tuple[int, ...], ...] = ()  # JPEG: the samples of each group of two or more with equal bytes
 
     @property
     def classes(self) -> int:
@@ -237,13 +238,17 @@ def _read_sidecar(cache: _Cache, split: str) -> Beton:
         checksum = sidecar.pop("sidecar_checksum")
         whole = checksum == _blake2b(_canonical(sidecar)) and sidecar["identity"] == cache.identity(split)
         entries = sidecar["beton"].items()
-        fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entries}
+        fields: dict[str, Any] = {key: _as_tuples(value) for key, value in entries}
         beton = Beton(path=path, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"the sidecar of {path} is damaged; {REBUILD}") from error
     if not whole:
         raise DataError(f"the sidecar of {path} is damaged or foreign; {REBUILD}")
     return beton
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def _write_sidecar(path: Path, identity: dict[str, Any], beton: Beton) -> None:
@@ -287,7 +292,10 @@ def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | No
 
 def _describe(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[str, ...]) -> Beton:
     _sync(path)
-    jpeg, skipped = (True, samples.skipped) if isinstance(samples, JpegSamples) else (False, ())
+    if isinstance(samples, JpegSamples):
+        jpeg, skipped, equal_images = True, samples.skipped, samples.equal_images
+    else:
+        jpeg, skipped, equal_images = False, (), ()
     height, width, channels = samples.shape
     return Beton(
         path=path,
@@ -303,6 +311,7 @@ def _describe(path: Path, samples: CheckedSplit | JpegSamples, class_names: tupl
         checksum=_hash_file(path),
         jpeg=jpeg,
         skipped=skipped,
+        equal_images=equal_images,
     )
 
 

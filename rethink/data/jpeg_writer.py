@@ -49,6 +49,7 @@ class JpegSamples:
         self._what, self._root = what, root
         self._moments = ChannelMoments()
         self._sha256 = hashlib.sha256()
+        self._digests: list[bytes] = []
         self._kept = np.zeros(len(class_names), np.int64)  # images of each class
         self.shape = (0, 0, 3)  # the largest height and width
         self.skipped: tuple[str, ...] = ()  # broken images, left out
@@ -91,6 +92,7 @@ class JpegSamples:
     def _add(self, image: StoredJpeg, label: int) -> None:
         self._moments.add(image.height * image.width, image.sums, image.squares)
         self._sha256.update(f"{image.height} {image.width} {len(image.content)} {label} ".encode() + image.sha256)
+        self._digests.append(image.sha256)
         self._kept[label] += 1
         self.shape = (max(self.shape[0], image.height), max(self.shape[1], image.width), 3)
 
@@ -123,6 +125,14 @@ class JpegSamples:
         whole = self._sha256.copy()
         whole.update(str(len(self)).encode())
         return whole.hexdigest()
+
+    @property
+    def equal_images(self) -> tuple[tuple[int, ...], ...]:
+        """The samples of each group of two or more with the same stored bytes, in order."""
+        by_digest: dict[bytes, list[int]] = {}
+        for index, digest in enumerate(self._digests):
+            by_digest.setdefault(digest, []).append(index)
+        return tuple(tuple(indices) for indices in by_digest.values() if len(indices) > 1)
 
     @property
     def mean(self) -> tuple[float, ...]:

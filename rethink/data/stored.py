@@ -1,6 +1,7 @@
 """What is stored in a beton, as it is: uint8 images and true labels, for looking at rather than training."""
 
 import io
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,22 @@ from rethink.data.beton import Beton, verify
 from rethink.ffcv_runtime import Reader
 
 
-def stored_images(beton: Beton, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """(n, H, W, 3) uint8 uncompressed images. Raises what `verify` raises."""
-    verify(beton)
-    shape = (beton.height, beton.width, beton.channels)
-    starts = Reader(str(beton.path)).metadata["f0"]["data_ptr"][indices]
-    content = np.memmap(beton.path, np.uint8, "r")
-    return np.stack([content[start : start + np.prod(shape)].reshape(shape) for start in starts.astype(int)])
+class StoredPixels:
+    """The uncompressed images of a beton. Raises what `verify` raises."""
+
+    def __init__(self, beton: Beton) -> None:
+        verify(beton)
+        self._shape = (beton.height, beton.width, beton.channels)
+        self._starts = Reader(str(beton.path)).metadata["f0"]["data_ptr"].astype(np.int64)
+        self._content = np.asarray(np.memmap(beton.path, np.uint8, "r"))
+
+    def read(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """(n, H, W, 3)."""
+        images = np.empty((len(indices), *self._shape), np.uint8)
+        size = math.prod(self._shape)
+        for image, start in zip(images.reshape(-1, size), self._starts[indices].tolist(), strict=True):
+            image[:] = self._content[start : start + size]
+        return images
 
 
 def stored_pictures(beton: Beton, indices: npt.NDArray[np.int64], side: int) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from rethink.corruption.pixels import pixel_corruption
 from rethink.data.augmentation import Augmentation
 from rethink.data.beton import PreparedData
 from rethink.data.loaders import BetonStream
-from rethink.data.stored import stored_images
+from rethink.data.stored import StoredPixels
 
 CPU = torch.device("cpu")
 INDICES = np.random.default_rng(0).permutation(5000)[:300]
@@ -48,7 +48,7 @@ def test_the_network_is_given_the_views_that_numpy_cuts_out(
     drawn = augmentation(padding, flip)
     views = drawn.views(INDICES, (28, 28), crop)
     given = torch.cat([b.images.clone() for b in stream.batches(INDICES, 64, CPU, drawn)]).numpy()
-    expected = by_numpy(stored_images(prepared.train, INDICES), views, crop)
+    expected = by_numpy(StoredPixels(prepared.train).read(INDICES), views, crop)
     np.testing.assert_allclose(given, expected, rtol=0, atol=2e-6)
 
 

@@ -201,7 +201,7 @@ SIDECAR_DAMAGE = {
     "a list": lambda path: path.write_text("[]"),
     "another program's": lambda path: path.write_text('{"name": "x", "version": 1}'),
     "a digit changed": lambda path: path.write_text(path.read_text().replace('"height": 6', '"height": 7')),
-    "another version": edit(version=2),
+    "another version": edit(version=1),
     "another format": edit(format="x"),
     "another source": edit(source="x"),
     "another fingerprint": edit(fingerprint="x"),

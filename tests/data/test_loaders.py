@@ -21,7 +21,7 @@ from rethink.corruption.labels import corrupt_labels
 from rethink.corruption.pixels import pixel_corruption
 from rethink.data.beton import DataError, PreparedData, prepare
 from rethink.data.loaders import BetonStream, epoch_order
-from rethink.data.stored import stored_images
+from rethink.data.stored import StoredPixels
 from rethink.data.trial_data import StreamPool
 from rethink.ffcv_runtime import PipelineError
 from rethink.spec import TrialSpec
@@ -61,7 +61,7 @@ def everything(
 def test_images_and_labels_equal_an_independent_computation(stream: BetonStream, prepared: PreparedData) -> None:
     order = epoch_order(np.arange(5000), 0, 1)
     images, labels = everything(stream, order, 128)
-    pixels = stored_images(prepared.train, np.arange(5000)).astype(np.float64)
+    pixels = StoredPixels(prepared.train).read(np.arange(5000)).astype(np.float64)
     np.testing.assert_allclose(images, standardized(pixels), rtol=0, atol=2e-6)
     assert np.array_equal(labels, corrupt_labels(stream.true_labels, 10, 0.5, 0).given)
 
@@ -81,7 +81,7 @@ def test_the_network_is_given_the_corrupted_pixels(
     data = streams.open(make_spec(pixel_corruption=kind, corruption_seed=3), prepared)
     opened, beton = (data.train, prepared.train) if split == "train" else (data.test, prepared.test)
     order = np.random.default_rng(0).permutation(beton.samples)[:200]
-    images = stored_images(beton, order)
+    images = StoredPixels(beton).read(order)
     if kind == "shuffled_pixels":
         permutation = pixel_corruption(kind, 3, "train", (28, 28), beton.mean, beton.std).table
         expected = images.reshape(200, 784, 3)[:, permutation].reshape(images.shape).astype(float)
@@ -166,7 +166,7 @@ def test_the_epoch_order_is_a_permutation_that_seed_and_epoch_decide() -> None:
 def test_a_centre_crop_is_the_centre(stream: BetonStream, prepared: PreparedData) -> None:
     stream.configure(20, stream.true_labels, UNCORRUPTED)
     (batch,) = stream.batches(np.arange(4), 4, CPU)
-    centre = stored_images(prepared.train, np.arange(4))[:, 4:24, 4:24].astype(float)
+    centre = StoredPixels(prepared.train).read(np.arange(4))[:, 4:24, 4:24].astype(float)
     for image, pixels in zip(batch.images.numpy(), centre, strict=True):
         expected = (pixels - pixels.mean()) / pixels.std()
         np.testing.assert_allclose(image, expected.transpose(2, 0, 1), rtol=0, atol=2e-6)
@@ -234,7 +234,7 @@ def test_other_normalizations_are_what_torchvision_and_numpy_compute(
 ) -> None:
     pixels = pixel_corruption(kind, 0, "train", (28, 28), prepared.train.mean, prepared.train.std)
     corrupted = np.zeros((500, 28, 28, 3), pixels.dtype)
-    pixels.apply(stored_images(prepared.train, np.arange(500)), np.arange(500), corrupted)
+    pixels.apply(StoredPixels(prepared.train).read(np.arange(500)), np.arange(500), corrupted)
     levels = torch.from_numpy(corrupted).permute(0, 3, 1, 2).double() / pixels.unit
     for normalization, expected in (
         ("imagenet", Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(levels / 255)),

@@ -19,11 +19,12 @@ from measurement import Measurement, main
 from simulated_actors import ROW, row_after
 
 from rethink import models
+from rethink.checkpoint_file import TrialState, write_checkpoint
 from rethink.data import sources
 from rethink.data.beton import PreparedData, prepare
 from rethink.optimizers import make_optimizer
 from rethink.protocol import complete
-from rethink.run_directory import RowWriter, RunDirectory, atomic_file
+from rethink.run_directory import RowWriter, RunDirectory
 from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 
@@ -80,14 +81,15 @@ def _checkpoint(folder: Path, network: dict[str, Any], writes: int) -> Measureme
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()  # fills its state
     path = folder / "checkpoint.pt"
-    seconds = [_seconds(lambda: _save(path, model, optimizer)) for _ in range(writes)]
+    seconds = [_seconds(lambda: _save(path, spec, model, optimizer)) for _ in range(writes)]
     what = f"checkpoint of {spec.model} ({spec.optimizer}), written and synced"
     return Measurement(what=what, unit="s", samples=seconds, note=f"{path.stat().st_size / 1e6:.1f} MB")
 
 
-def _save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    with atomic_file(path) as file:
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+def _save(path: Path, spec: TrialSpec, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    training = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    said = {"spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "", "record": None}
+    write_checkpoint(path, TrialState(**said, training=training))
 
 
 def _cifar_sized(folder: Path, share: int) -> list[Measurement]:

@@ -3,8 +3,9 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -30,7 +31,7 @@ def check_plain(path: Path) -> None:
         raise OSError(errno.EINVAL, f"{_KINDS.get(kind, 'no plain file')}, not a plain file", str(path))
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> BufferedReader:
     """Open a plain file for reading. Raises what `check_plain` raises."""
     check_plain(path)
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")  # it may be swapped meanwhile

@@ -1,20 +1,20 @@
 """Export of a trial's weights as safetensors, with a model card in JSON that says what they are."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 
+from rethink.checkpoints import read_state
+from rethink.export_card import card_path, card_text
 from rethink.metrics import of_any_version, stop_reason
 from rethink.provenance import versions
 from rethink.run_directory import RunDirectory, replace_file, rows_of
 from rethink.spec import SpecError, TrialSpec
-from rethink.weight_files import EXPORT_SUFFIX, card_path, read_weights
+from rethink.weight_files import EXPORT_SUFFIX, WeightFile, check_weights_fit, of_state
 
-CARD = {"format": "rethink-export", "version": 1}
 MOST_CHOICES = 10  # that an error lists
 BEST = ("test_accuracy", "test_top5_accuracy")
 
@@ -23,30 +23,38 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     """Write `<trial's name>.safetensors` and `.json` from the trial's newest checkpoint; return both paths.
 
     `trial` is a spec id, the beginning of one, or a trial's name. Raises SpecError for none or several, and for a trial
-    without a checkpoint.
+    without a checkpoint, or with one that is damaged or not its own.
     """
     recorded = run.read_run()
     spec = _find([TrialSpec.from_dict(values) for values in recorded["specs"]], trial)
     checkpoint = run.checkpoint(spec.spec_id)
     if not checkpoint.exists():
         raise SpecError(f"trial {spec.name} has no checkpoint: it has not begun, or {checkpoint} was removed")
-    file = read_weights(checkpoint, spec)
+    data = recorded["data"][spec.stored_data]
+    file = _read(checkpoint, spec, data["content_sha256"])
+    check_weights_fit(file, spec, data["classes"])
     content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
     weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
-    card = {
-        **CARD,
+    said = {
         "trial": spec.name,
         "spec": spec.to_dict(),
         "weights": {"file": weights.name, "sha256": hashlib.sha256(content).hexdigest()},
         "place": {"epoch": file.epoch, "steps": file.steps, "images_seen": file.images_seen},
         "metrics": _metrics(run, spec, file.steps),
-        "data": recorded["data"][spec.stored_data],
+        "data": data,
         "versions": {"of the run": recorded["versions"], "of the export": versions()},
     }
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(weights, content)
-    replace_file(card_path(weights), (json.dumps(card, indent=1) + "\n").encode())
+    replace_file(card_path(weights), card_text(said))
     return weights, card_path(weights)
+
+
+def _read(checkpoint: Path, spec: TrialSpec, data_sha256: str) -> WeightFile:
+    try:
+        return of_state(checkpoint, *read_state(checkpoint, spec, data_sha256))
+    except OSError as error:
+        raise SpecError(f"cannot read {checkpoint} ({error.strerror})") from error
 
 
 def _find(specs: Sequence[TrialSpec], trial: str) -> TrialSpec:

@@ -85,6 +85,7 @@ class Progress:
         self._slots = slots()
         self._console = console
         self._started = time.monotonic()
+        self._said: set[str] = set()
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2)
 
     def __enter__(self) -> "Progress":
@@ -120,6 +121,12 @@ class Progress:
                 markup=False,
                 soft_wrap=True,
             )
+
+    def say_once(self, line: str) -> None:
+        """Show a line above the table, the first time that it is given."""
+        if line not in self._said:
+            self._said.add(line)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def table(self) -> Table:
         """The cells: all of them, or those that fit the console's height, running ones first, and a count of the rest.

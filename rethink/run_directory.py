@@ -3,7 +3,9 @@
     run.json                        what was asked for: sweep, specs, command, versions
     rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row
     outcomes.jsonl                  one line per trial that ended: why
-    checkpoints/<spec id>.pt        the trial's newest state (atomically replaced)
+    checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), with a checksum
+    checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
+    checkpoints/<spec id>.pt.damaged-<n>  one that was not what it should be, set aside
     start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
     errors/<spec id>.txt            the traceback of a trial that failed
     store/                          the ended trials as Parquet, made from the rows, for analysis
@@ -197,14 +199,20 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes its name, synced, only if the `with` block ends well."""
+def atomic_file(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
+    """A binary file that takes its name, synced, only if the `with` block ends well.
+
+    The file that has the name until then becomes `previous`; none: it is gone.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if previous is not None:
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(previous)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

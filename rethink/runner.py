@@ -1,6 +1,5 @@
 """Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
 
-import io
 import logging
 import os
 import sys
@@ -10,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
 
 from rethink import cluster
+from rethink.checkpoint_file import StartState, write_checkpoint
 from rethink.cost import check_possible, expected_cost
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import prepare_for
@@ -28,13 +27,13 @@ from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.provenance import versions
 from rethink.restarts import ForgiveProgress
-from rethink.run_directory import RunDirectory, replace_file, rows_of
+from rethink.run_directory import RunDirectory, rows_of
 from rethink.run_options import RunOptions
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
 from rethink.tensorboard import write_hyperparameters
-from rethink.trainable import NetworkTrainable
+from rethink.trainable import NOTES, NetworkTrainable
 from rethink.trial import TrialSettings
 from rethink.weight_files import WeightFile, check_start, check_start_fits
 
@@ -69,7 +68,8 @@ def start(
     if weights is not None:  # before run.json, which makes a run of the folder
         run.start_file("x").parent.mkdir()
         for spec in specs:
-            replace_file(run.start_file(spec.spec_id), _saved(weights.start_state(spec)))
+            state = StartState(spec_id=spec.spec_id, start_from=weights.sha256, weights=weights.start_state(spec))
+            write_checkpoint(run.start_file(spec.spec_id), state)
     run.create(
         {
             "sweep": sweep.name,
@@ -208,6 +208,8 @@ class _Reporter(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         self._progress.update(spec_of(trial), result, result["time_total_s"])
+        for note in result.get(NOTES, ()):
+            self._progress.say_once(note)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         reason = stop_reason(spec_of(trial), trial.last_result) or "scheduler"
@@ -239,12 +241,6 @@ def _check_start(spec: TrialSpec, weights: WeightFile | None) -> None:
     if weights is None or weights.sha256 != spec.start_from:
         raise SpecError(f"start_from = {spec.start_from!r} is not allowed: `rethink resume FILE` starts from a file")
     check_start(weights, spec)
-
-
-def _saved(state: Mapping[str, Any]) -> bytes:
-    content = io.BytesIO()
-    torch.save(state, content)
-    return content.getvalue()
 
 
 def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:

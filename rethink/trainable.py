@@ -14,6 +14,7 @@ from rethink.spec import TrialSpec
 from rethink.trial import DataStore, Trial, TrialSettings
 
 STATE_FILE = "state.pt"
+NOTES = "notes"  # of a result: lines that the user is told once
 
 
 class NetworkTrainable(tune.Trainable):
@@ -43,7 +44,7 @@ class NetworkTrainable(tune.Trainable):
         """Train for about `report_seconds`, at least to the next row, never past the trial's end."""
         until = time.monotonic() + self._settings.report_seconds
         record = self._trial.run_until(lambda: time.monotonic() >= until)
-        return record.to_dict()
+        return {**record.to_dict(), **({NOTES: self._trial.notes} if self._trial.notes else {})}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         self._trial.save(Path(checkpoint_dir) / STATE_FILE)

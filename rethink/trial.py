@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 
+from rethink.checkpoint_file import NotWhole, TrialState, write_checkpoint
+from rethink.checkpoints import Checkpoints, read_start, read_state
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import DataPlaces, prepare_for
 from rethink.data.trial_data import StreamPool, check_same_data
 from rethink.metrics import Record, stop_reason
 from rethink.provenance import versions
-from rethink.run_directory import RowWriter, RunDirectory, atomic_file
+from rethink.run_directory import RowWriter, RunDirectory
 from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 from rethink.training import Training
@@ -72,11 +74,9 @@ class Trial:
         self._next_checkpoint = time.monotonic() + self._rest(0.0)
         self._rows: RowWriter | None = None
         self._board: TrialBoard | None = None
-        if self._run.checkpoint(spec.spec_id).exists():
-            self.load(self._run.checkpoint(spec.spec_id))
-        elif spec.start_from is not None:
-            self._training.start_from(self._read(self._run.start_file(spec.spec_id)))
-            self._resumed_from = self._training.epoch, self._training.steps
+        self._checkpoints = Checkpoints(self._run.checkpoint(spec.spec_id))
+        self.notes: list[str] = []  # what was amiss with its checkpoints, a line each
+        self._restore()
 
     def run_until(self, due: Callable[[], bool]) -> Record:
         """Train to the next row, and on until `due` says so, an epoch of `report_epochs` or the trial's end.
@@ -87,8 +87,9 @@ class Trial:
             return self._last  # restored after its very end
         for record in self._training.steps_and_records():
             self._last = record or self._last
-            if (record and self._has_ended(record)) or time.monotonic() >= self._next_checkpoint:
-                self._checkpoint()
+            is_last = record is not None and self._has_ended(record)
+            if is_last or time.monotonic() >= self._next_checkpoint:
+                self._checkpoint(is_last)
             if record is None:
                 continue
             self._keep(record)
@@ -97,24 +98,51 @@ class Trial:
         raise RuntimeError(f"trial {self.spec.name} has no step left")
 
     def save(self, path: Path) -> None:
-        """Write the whole state, so that a file of that name is always whole."""
-        record = self._last.to_dict() if self._last else None
-        with atomic_file(path) as file:
-            said = {"spec": self.spec.to_dict(), "data_sha256": self._settings.data_sha256[self.spec.stored_data]}
-            torch.save({**said, "training": self._training.state_dict(), "record": record}, file)
+        """Write the whole state, so that a file of that name is always whole. Raises OSError."""
+        write_checkpoint(path, self._state())
 
     def load(self, path: Path) -> None:
-        """Go to where `save` was called. Raises ValueError for the state of another spec."""
-        state = self._read(path)
-        self._training.load_state_dict(state["training"])
+        """Go to where `save` was called. A file that is damaged, or of another trial, is noted, and changes nothing."""
+        try:
+            state = self._read(path)
+        except NotWhole as error:
+            self.notes.append(f"{error}; the trial goes on from step {self._training.steps}")
+        else:
+            self._go_to(state)
+
+    def _restore(self) -> None:
+        """Go to the newest whole checkpoint, else to where the trial starts."""
+        state, told = self._checkpoints.take(self._read)
+        place = "starts anew" if state is None else f"goes on from the one before, step {state.training['steps']}"
+        self.notes += [f"{line}; the trial {place}" for line in told]
+        if state is not None:
+            self._go_to(state)
+        elif self.spec.start_from is not None:
+            self._training.start_from(read_start(self._run.start_file(self.spec.spec_id), self.spec))
+            self._resumed_from = self._training.epoch, self._training.steps
+
+    def _go_to(self, state: TrialState) -> None:
+        self._training.load_state_dict(state.training)
         self._resumed_from = self._training.epoch, self._training.steps
-        if state["record"]:
-            self._last = Record.from_dict(state["record"])
+        if state.record:
+            self._last = Record.from_dict(state.record)
             self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
 
-    def _read(self, path: Path) -> dict[str, Any]:
-        state: dict[str, Any] = torch.load(path, map_location=_device(self._settings), weights_only=True)
-        return state
+    def _state(self) -> TrialState:
+        return TrialState(
+            spec_id=self.spec.spec_id,
+            spec=self.spec.to_dict(),
+            data_sha256=self._data_sha256,
+            training=self._training.state_dict(),
+            record=self._last.to_dict() if self._last else None,
+        )
+
+    def _read(self, path: Path) -> TrialState:
+        return read_state(path, self.spec, self._data_sha256)[0]
+
+    @property
+    def _data_sha256(self) -> str:
+        return self._settings.data_sha256[self.spec.stored_data]
 
     def close(self) -> None:
         """Close the trial's files; its thread and file handles are gone after this."""
@@ -135,9 +163,9 @@ class Trial:
             self._rows = RowWriter(self._run, self.spec.spec_id, self._header())
         self._rows.append(record)
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, is_last: bool) -> None:
         started = time.monotonic()
-        self.save(self._run.checkpoint(self.spec.spec_id))
+        self._checkpoints.write(self._state(), is_last)
         ended = time.monotonic()
         self._next_checkpoint = ended + self._rest(ended - started)
 
@@ -160,9 +188,10 @@ class Trial:
             "device": self._settings.device,
             "threads": torch.get_num_threads(),
             "versions": versions(),
-            "data_sha256": self._settings.data_sha256[self.spec.stored_data],
+            "data_sha256": self._data_sha256,
             "resumed_from_epoch": self._resumed_from[0],
             "resumed_from_steps": self._resumed_from[1],
+            "notes": self.notes,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 

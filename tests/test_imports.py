@@ -22,6 +22,8 @@ LAYERS = [
     ],
     ["rethink.metrics", "rethink.search", "rethink.halving"],
     ["rethink.run_directory", "rethink.tensorboard"],
+    ["rethink.checkpoint_file"],
+    ["rethink.checkpoints", "rethink.export_card"],
     ["rethink.corruption"],
     ["rethink.data", "rethink.models"],
     [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from analysis import frames
+from rethink.checkpoint_file import TrialState, read_checkpoint, write_checkpoint
 from rethink.cli import _sweep_names, main
 from rethink.data.embedded import make_fashion_mnist_mini
 from rethink.halving import SuccessiveHalving
@@ -243,12 +245,13 @@ def test_a_finished_run_is_not_run_again(run: RunDirectory, capsys: pytest.Captu
 def test_a_trial_that_fails_is_said_so_and_kept(
     run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its checkpoint is garbage, so every attempt to go on with it raises."""
+    """Its checkpoint holds no state that training knows, so every attempt to go on with it raises."""
     damaged = RunDirectory(Path(shutil.copytree(run.root, tmp_path / "damaged")))
     victim, other = specs_of(damaged)
     for path in damaged.rows.glob(f"{victim.spec_id}-*"):
         path.unlink()
-    damaged.checkpoint(victim.spec_id).write_bytes(b"garbage")
+    state, _ = read_checkpoint(damaged.checkpoint(victim.spec_id), TrialState)
+    write_checkpoint(damaged.checkpoint(victim.spec_id), msgspec.structs.replace(state, training={"steps": 1}))
     assert main(["resume", str(damaged.root)]) == 1
     trials = frames.load(damaged.root).trials.set_index("spec_id")
     assert trials.loc[victim.spec_id, "stop_reason"] == "error"
@@ -257,8 +260,10 @@ def test_a_trial_that_fails_is_said_so_and_kept(
     printed = capsys.readouterr().out
     assert f"rethink resume {damaged.root}" in printed
     assert str(damaged.error_file(victim.spec_id)) in printed
-    damaged.checkpoint(victim.spec_id).unlink()
+    damaged.checkpoint(victim.spec_id).write_bytes(b"garbage")
     assert main(["resume", str(damaged.root)]) == 0, "a failed trial can be run again"
+    told = f"{damaged.checkpoint(victim.spec_id)} is damaged, or no checkpoint: its checksum is missing; kept as"
+    assert capsys.readouterr().out.count(told) == 1
     assert recorded_rows(damaged, victim) == recorded_rows(run, victim)
 
 

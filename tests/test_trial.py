@@ -2,13 +2,17 @@
 
 import dataclasses
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 import torch
 
+from rethink.checkpoint_file import StartState, write_checkpoint
+from rethink.checkpoints import Checkpoints
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import DataPlaces
 from rethink.metrics import Record
@@ -148,6 +152,126 @@ def test_checkpoints_take_a_twentieth_of_the_time_at_most_unless_a_time_was_aske
     settings = dataclasses.replace(settings, checkpoint_seconds=asked)
     trial, now = Trial(make_spec(), settings, DataStore(settings)), [1000.0]
     monkeypatch.setattr("rethink.trial.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(trial, "save", lambda path: now.append(now.pop() + seconds_to_save))
-    trial._checkpoint()
+    monkeypatch.setattr(Checkpoints, "write", lambda *_: now.append(now.pop() + seconds_to_save))
+    trial._checkpoint(is_last=False)
     assert trial._next_checkpoint - now[0] == pytest.approx(rest)
+
+
+Damage = Callable[[Path, Path], object]  # of a checkpoint; a whole one of another trial is at hand
+
+DAMAGES: dict[str, Damage] = {
+    "empty": lambda path, other: path.write_bytes(b""),
+    "cut": lambda path, other: path.write_bytes(path.read_bytes()[:-1000]),
+    "bytes flipped": lambda path, other: path.write_bytes(flipped(path.read_bytes(), 100_000)),
+    "another trial's": lambda path, other: path.write_bytes(other.read_bytes()),
+    "a folder": lambda path, other: (path.unlink(), path.mkdir()),
+    "a pipe": lambda path, other: (path.unlink(), os.mkfifo(path)),
+    "a link to itself": lambda path, other: (path.unlink(), path.symlink_to(path)),
+}
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_of_two_checkpoints_the_newest_whole_one_is_taken_else_the_trial_starts_anew(
+    start: Callable[[TrialSpec], Trial],
+    settings: TrialSettings,
+    make_spec: MakeSpec,
+    make_training: Callable[..., Training],
+    damaged: int,
+    damage: Damage,
+) -> None:
+    """And says so, in its rows' header; the rows are those of an undisturbed trial."""
+    spec, run = make_spec(max_epochs=4, image_size=20), RunDirectory(settings.run)
+    cut = start(spec)
+    for _ in range(3):
+        run_epochs(cut, 1)
+        cut._checkpoint(is_last=False)
+    newest, previous = run.checkpoint(spec.spec_id), Checkpoints(run.checkpoint(spec.spec_id)).previous
+    other = start(make_spec(max_epochs=4, image_size=20, seed=9))
+    other.save(settings.run / "other.pt")
+    for path in (newest, previous)[:damaged]:
+        damage(path, settings.run / "other.pt")
+    again = start(spec)
+    assert len(again.notes) == damaged
+    assert str(newest) in again.notes[0]
+    place = "goes on from the one before, step 4" if damaged == 1 else "starts anew"
+    assert all(note.endswith(f"the trial {place}") for note in again.notes)
+    again.run_until(lambda: False)
+    assert run.read_attempts(spec.spec_id)[-1].header["notes"] == again.notes
+    assert run.read_attempts(spec.spec_id)[-1].header["resumed_from_steps"] == (4 if damaged == 1 else 0)
+    assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
+    left = {path.name for path in newest.parent.iterdir()}
+    assert left == {newest.name, *(f"{path.name}.damaged-1" for path in (newest, previous)[:damaged])}
+
+
+def test_an_undisturbed_trial_has_two_checkpoints_while_it_runs_and_one_at_its_end(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    trial, folder = start(make_spec(max_epochs=4)), RunDirectory(settings.run).checkpoint("x").parent
+    name = f"{trial.spec.spec_id}.pt"
+    for number in range(3):
+        run_epochs(trial, 1)
+        trial._checkpoint(is_last=False)
+        assert {path.name for path in folder.iterdir()} == {name, *([f"{name}.previous"] if number else [])}
+    run_epochs(trial, 1)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert trial.notes == []
+
+
+def test_a_crash_between_the_names_of_two_checkpoints_leaves_the_older_one(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    trial = start(make_spec())
+    run_epochs(trial, 2)
+    trial._checkpoint(is_last=False)
+    newest = RunDirectory(settings.run).checkpoint(trial.spec.spec_id)
+    newest.rename(Checkpoints(newest).previous)
+    again = start(trial.spec)
+    assert run_epochs(again, 1).epoch == 3
+    assert again.notes == []
+
+
+def test_a_state_of_tunes_that_is_damaged_changes_nothing(
+    start: Callable[[TrialSpec], Trial], make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    first, second = start(make_spec()), start(make_spec())
+    run_epochs(first, 3)
+    first.save(tmp_path / "state.pt")
+    (tmp_path / "state.pt").write_bytes(flipped((tmp_path / "state.pt").read_bytes(), 100_000))
+    run_epochs(second, 1)
+    second.load(tmp_path / "state.pt")
+    assert "state.pt is damaged" in second.notes[0]
+    assert run_epochs(second, 1).epoch == 2
+
+
+def test_a_checkpoint_of_a_trial_on_other_data_is_not_used(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    trial = start(make_spec())
+    run_epochs(trial, 1)
+    path = RunDirectory(settings.run).checkpoint(trial.spec.spec_id)
+    write_checkpoint(path, msgspec.structs.replace(trial._state(), data_sha256="0" * 64))
+    again = start(trial.spec)
+    assert "is of a trial on other data" in again.notes[0]
+    assert run_epochs(again, 1).epoch == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_start_file_that_is_not_whole_ends_the_trial_with_its_name_and_a_cure(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec, damage: Damage
+) -> None:
+    spec, run = make_spec(start_from="ab" * 32), RunDirectory(settings.run)
+    path, other = run.start_file(spec.spec_id), settings.run / "other.pt"
+    start(make_spec(seed=9)).save(other)
+    weights = start(make_spec())._training.state_dict()
+    started = {"epoch": 2, "steps": 4, "images_seen": 400, "model": weights["model"], "optimizer": None}
+    write_checkpoint(path, StartState(spec_id=spec.spec_id, start_from="ab" * 32, weights=started))
+    assert start(spec)._training.steps == 4
+    damage(path, other)
+    with pytest.raises(SpecError) as caught:
+        start(spec)
+    assert str(path) in str(caught.value)

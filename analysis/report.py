@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -160,10 +161,15 @@ def _reproduction(name: str, run: Mapping[str, Any], trials: pd.DataFrame) -> di
 
 def _command(recorded: str) -> str:
     """What was typed, without the folders of this machine."""
-    program, _, arguments = recorded.partition(" ")
+    try:
+        program, *arguments = shlex.split(recorded)
+    except ValueError:  # altered, or nothing at all
+        return recorded
+    if Path(program).name == "__main__.py":
+        return shlex.join(["python", "-m", Path(program).parent.name, *arguments])
     if program.endswith(".py"):
-        return f"python {recorded}"
-    return f"{Path(program).name} {arguments}".strip()
+        return shlex.join(["python", program, *arguments])
+    return shlex.join([Path(program).name, *arguments])
 
 
 def _listed(values: "pd.Series[Any]") -> str:

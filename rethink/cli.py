@@ -12,7 +12,7 @@ from pathlib import Path
 import sweeps
 from rethink import weight_commands
 from rethink.label_export import export_labels
-from rethink.options import OneLineParser, add_run_options, add_spec_options, run_options, spec_overrides
+from rethink.options import OneLineParser, add_run_options, add_spec_options, folder, run_options, spec_overrides
 from rethink.results import QUERY_FORMATS, answer, keep_trial, rebuild_store, report_runs, show_results
 from rethink.run_directory import find_runs
 from rethink.runner import resume, start
@@ -94,7 +94,7 @@ def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
     options = run_options(arguments)
-    run = start(sweep, "default", specs, arguments.storage, arguments.name, options, keep_trial, file)
+    run = start(sweep, "default", specs, _storage(arguments), arguments.name, options, keep_trial, file)
     return 0 if show_results([run]) else 1
 
 
@@ -117,15 +117,25 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:
-    storage = Path(os.environ.get("RETHINK_STORAGE") or "runs")
     about = "folder of the runs, which all machines of a cluster share (default: what RETHINK_STORAGE says, else runs)"
-    parser.add_argument("--storage", type=Path, default=storage, help=about)
+    parser.add_argument("--storage", type=folder, help=about)
     parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
+
+
+def _storage(arguments: argparse.Namespace) -> Path:
+    """Where runs go. Raises SpecError for what RETHINK_STORAGE says, if that is no folder of this machine."""
+    if arguments.storage is not None:
+        return Path(arguments.storage)
+    try:
+        return folder(os.environ.get("RETHINK_STORAGE") or "runs")
+    except argparse.ArgumentTypeError as error:
+        raise SpecError(f"RETHINK_STORAGE: {error}") from None
 
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
-    run = start(sweep, arguments.variant, specs, arguments.storage, arguments.name, run_options(arguments), keep_trial)
+    storage, options = _storage(arguments), run_options(arguments)
+    run = start(sweep, arguments.variant, specs, storage, arguments.name, options, keep_trial)
     return 0 if show_results([run]) else 1
 
 

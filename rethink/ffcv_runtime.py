@@ -13,6 +13,8 @@ import numba.typed
 import numpy as np
 import torch
 
+from rethink.user_cache import kernel_cache
+
 
 @contextlib.contextmanager
 def _quick_import() -> Iterator[None]:
@@ -72,7 +74,9 @@ Compiler.set_enabled(False)
 Compiler.set_num_threads = classmethod(lambda cls, n: None)
 
 # Compiled once per machine; the Python interpreter is free for the training thread meanwhile.
-kernel = numba.njit(cache=True, nogil=True)
+_kernel_cache = kernel_cache()
+numba.config.CACHE_DIR = str(_kernel_cache or "")
+kernel = numba.njit(cache=_kernel_cache is not None, nogil=True)
 
 
 def _manage_lean(manager: Any, reader: Any) -> None:

@@ -2,13 +2,14 @@
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rethink.protocol import NOT_OF_A_SPEC, PROTOCOLS
 from rethink.run_options import RunOptions
-from rethink.spec import TrialSpec
+from rethink.spec import TrialSpec, shown
 
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(RunOptions))
@@ -102,7 +103,7 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
         "float": float,
         "str": str,
         "bool": _switch,
-        "Path": _absolute,
+        "Path": folder,
     }
     parse = parsers[kind]
 
@@ -113,7 +114,7 @@ def _value(field: "dataclasses.Field[Any]") -> Any:
             return parse(text)
         except ValueError:
             wanted = "on or off" if kind == "bool" else f"a value of type {kind}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {wanted}") from None
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: {wanted}") from None
 
     return value
 
@@ -122,11 +123,23 @@ def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number") from None
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: a whole number") from None
 
 
-def _absolute(text: str) -> Path:
-    return Path(text).expanduser().absolute()  # workers have other working directories
+def folder(text: str) -> Path:
+    """A folder of this machine that was given as text, absolute, as workers have other working directories.
+
+    Raises:
+        ArgumentTypeError: The text is blank (a shell variable that was not set), an address, or names a home that
+            nobody has.
+    """
+    if not text.strip() or "://" in text:
+        wanted = "a folder of this machine, such as ~/images with train/ and test/ in it, or . for this one"
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: {wanted}")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:  # ~ without a home, or of an unknown user
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: no such home folder") from None
 
 
 def _switch(text: str) -> bool:
@@ -135,11 +148,30 @@ def _switch(text: str) -> bool:
     return SWITCH[text.lower()]
 
 
+class _Once(argparse.Action):
+    """Store an option's value; refuse a second one, of which argparse would drop the first without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = namespace.__dict__.setdefault("options_given", set())
+        if option is not None and self.dest in given:
+            together = f"{option} V V" if self.nargs == "+" else f"{option} V"
+            raise argparse.ArgumentError(self, f"given twice; once, as {together}, is allowed")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 class OneLineParser(argparse.ArgumentParser):
-    """Errors in one line: what was wrong, what is allowed; exit status 2. An option is spelled whole or refused."""
+    """Errors in one line: what was wrong, what is allowed; exit status 2.
+
+    An option is spelled whole or refused, and given once. What begins like a negative number is a value, -inf too.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False)
+        self.register("action", None, _Once)
+        self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
     def error(self, message: str) -> Any:
         self.exit(2, f"{self.prog}: {message}\n")

@@ -2,7 +2,9 @@
 
 import hashlib
 import platform
+import shlex
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,11 @@ def versions() -> dict[str, str]:
     """
     own = {"rethink": _code_version(), "code": _code_digest(), "python": platform.python_version()}
     return {**own, **{package: version(package) for package in PACKAGES}}
+
+
+def command() -> str:
+    """What was typed to start this process, quoted: it can be pasted. A byte that is no text is written as \\udc.."""
+    return shlex.join(sys.argv).encode(errors="backslashreplace").decode()
 
 
 def _code_digest() -> str:

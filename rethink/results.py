@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
         store.append(run, spec, stop_reason)
     except (OSError, ValueError) as error:
         told = f"{run.store} is not up to date with {spec.name} ({error})"
-        warnings.warn(f"{told}; `rethink store {run.root}` writes it anew", stacklevel=2)
+        warnings.warn(f"{told}; `rethink store {quote(str(run.root))}` writes it anew", stacklevel=2)
 
 
 def rebuild_store(run: RunDirectory) -> None:
@@ -69,8 +70,8 @@ def show_results(runs: Sequence[RunDirectory], output: Path | None = None) -> bo
         print(f"figure       {path}")
     for run in runs:
         print(f"run          {run.root}")
-        print(f"curves       tensorboard --logdir {run.tensorboard}")
-        print(f"report       rethink report {run.root}")
+        print(f"curves       tensorboard --logdir {quote(str(run.tensorboard))}")
+        print(f"report       rethink report {quote(str(run.root))}")
         _print_what_is_left(run, trials[trials["run"] == run.root.resolve().name])
     return not trials["stop_reason"].isin(NOT_ENDED).any()
 
@@ -79,4 +80,4 @@ def _print_what_is_left(run: RunDirectory, trials: pd.DataFrame) -> None:
     for spec_id in trials.loc[trials["stop_reason"] == "error", "spec_id"]:
         print(f"failed       {run.error_file(spec_id)}")
     if trials["stop_reason"].isin(NOT_ENDED).any():
-        print(f"go on with   rethink resume {run.root}")
+        print(f"go on with   rethink resume {quote(str(run.root))}")

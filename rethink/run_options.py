@@ -7,7 +7,16 @@ from typing import Any
 
 from rethink.data.for_spec import DataPlaces
 from rethink.data.writing import Writing, usable_cpus
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
+
+LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
+BOUNDS = {
+    "cpus_per_trial": (LEAST_SHARE, 10_000),
+    "gpus_per_trial": (0, 1),  # a trial trains on one GPU
+    "report_seconds": (0, 1_000_000),
+    "checkpoint_seconds": (0, 1_000_000),
+    "max_failures": (0, 1_000_000),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +37,15 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Raises SpecError for a number out of range."""
-        if not self.cpus_per_trial > 0:
-            raise SpecError(f"cpus_per_trial = {self.cpus_per_trial:g} is not allowed: above 0")
         Writing(self.writers, self.skip_broken)
-        if self.gpus_per_trial > 1:
-            raise SpecError(f"gpus_per_trial = {self.gpus_per_trial:g} is not allowed: a trial trains on one GPU")
-        for name in ("gpus_per_trial", "report_seconds", "checkpoint_seconds", "max_failures"):
-            if getattr(self, name) is not None and not getattr(self, name) >= 0:
-                raise SpecError(f"{name} = {getattr(self, name):g} is not allowed: 0 or more")
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:  # nan is neither
+                raise SpecError(f"{name} = {shown(value)} is not allowed: from {least} to {most}")
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            share = getattr(self, name)
+            if round(share, 4) != share:
+                raise SpecError(f"{name} = {share} is not allowed: Ray shares out multiples of {LEAST_SHARE}")
 
     @property
     def places(self) -> DataPlaces:

@@ -2,11 +2,12 @@
 
 import logging
 import os
-import sys
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ray import tune
@@ -17,6 +18,7 @@ from rich.console import Console
 from rethink import cluster
 from rethink.checkpoint_file import StartState, write_checkpoint
 from rethink.cost import check_possible, expected_cost
+from rethink.data import sources
 from rethink.data.beton import PreparedData
 from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
@@ -24,8 +26,9 @@ from rethink.entries import Entries
 from rethink.examples import write_label_examples
 from rethink.halving import Rungs, SuccessiveHalving
 from rethink.metrics import stop_reason
+from rethink.new_run import check_name, new_run, open_storage
 from rethink.progress import Progress
-from rethink.provenance import versions
+from rethink.provenance import command, versions
 from rethink.restarts import ForgiveProgress
 from rethink.run_directory import RunDirectory, rows_of
 from rethink.run_options import RunOptions
@@ -58,34 +61,25 @@ def start(
         check_possible(spec)
         if spec.start_from is not None:
             _check_start(spec, weights)
-    run = RunDirectory(_new_folder(storage, name or _default_name(sweep, variant)))
-    try:  # all that is quick before the data, which may take hours to write
-        resources = _connect(options, run.root)
-        prepared = _prepare_all(specs, options, weights)
-    except BaseException:
-        run.root.rmdir()
+    sources.check_data_dir(options.data_dir, {spec.dataset for spec in specs})
+    name = _default_name(sweep, variant) if name is None else name
+    check_name(name)
+    with open_storage(storage, name):
+        resources = _connect(options, storage)
+        prepared = _prepare_all(specs, options, weights)  # the data may take hours to write
+        with new_run(storage, name) as new:
+            if weights is not None:
+                _write_start_files(new, specs, weights)
+            write_label_examples(new, specs, prepared)
+            write_hyperparameters(new.tensorboard / "examples", specs)
+            new.create(_record(sweep, variant, specs, options, prepared))
+    run = RunDirectory(storage / name)
+    try:
+        _execute(run, specs, prepared, options, resources, keep)
+    except Exception:
+        if not any(run.rows.iterdir()) and not run.outcomes_file.exists():  # no trial began
+            shutil.rmtree(run.root, ignore_errors=True)
         raise
-    if weights is not None:  # before run.json, which makes a run of the folder
-        run.start_file("x").parent.mkdir()
-        for spec in specs:
-            state = StartState(spec_id=spec.spec_id, start_from=weights.sha256, weights=weights.start_state(spec))
-            write_checkpoint(run.start_file(spec.spec_id), state)
-    run.create(
-        {
-            "sweep": sweep.name,
-            "variant": variant,
-            "command": " ".join(sys.argv),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": versions(),
-            "data": {name: _describe(data) for name, data in prepared.items()},
-            "options": options.to_dict(),
-            "halving": asdict(sweep.halving) if sweep.halving else None,
-            "specs": [spec.to_dict() for spec in specs],
-        }
-    )
-    write_label_examples(run, specs, prepared)
-    write_hyperparameters(run.tensorboard / "examples", specs)
-    _execute(run, specs, prepared, options, resources, keep)
     return run
 
 
@@ -113,9 +107,8 @@ def _check_known(specs: Sequence[TrialSpec], run: RunDirectory) -> None:
     try:
         Entries.named_by(specs)
     except SpecError as error:
-        raise SpecError(
-            f"{error}; a file of your own that registers it resumes the run: python FILE --resume {run.root}"
-        ) from None
+        command = f"python FILE --resume {quote(str(run.root))}"
+        raise SpecError(f"{error}; a file of your own that registers it resumes the run: {command}") from None
 
 
 def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -259,19 +252,32 @@ def _connect(options: RunOptions, folder: Path) -> dict[str, float]:
     return resources
 
 
-def _new_folder(storage: Path, name: str) -> Path:
-    if name != Path(name).name:
-        raise SpecError(f"name = {name!r} is not allowed: a name without a path")
-    folder = (storage / name).absolute()
-    try:
-        folder.mkdir(parents=True)
-        (folder / ".writable").touch()
-        (folder / ".writable").unlink()
-    except FileExistsError:
-        raise SpecError(f"{folder} exists; choose another --name, or `rethink resume {folder}`") from None
-    except OSError as error:
-        raise SpecError(f"storage {storage} cannot be written: {error.strerror}") from None
-    return folder
+def _write_start_files(run: RunDirectory, specs: Sequence[TrialSpec], weights: WeightFile) -> None:
+    run.start_file("x").parent.mkdir()
+    for spec in specs:
+        state = StartState(spec_id=spec.spec_id, start_from=weights.sha256, weights=weights.start_state(spec))
+        write_checkpoint(run.start_file(spec.spec_id), state)
+
+
+def _record(
+    sweep: Sweep,
+    variant: str,
+    specs: Sequence[TrialSpec],
+    options: RunOptions,
+    prepared: Mapping[str, PreparedData],
+) -> dict[str, Any]:
+    """The content of run.json."""
+    return {
+        "sweep": sweep.name,
+        "variant": variant,
+        "command": command(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "data": {name: _describe(data) for name, data in prepared.items()},
+        "options": options.to_dict(),
+        "halving": asdict(sweep.halving) if sweep.halving else None,
+        "specs": [spec.to_dict() for spec in specs],
+    }
 
 
 def _default_name(sweep: Sweep, variant: str) -> str:

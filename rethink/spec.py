@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 PRECISIONS = ("fp32", "bf16")
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
@@ -15,6 +15,24 @@ OPTIMIZERS = ("sgd", "rmsprop")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
 MAX_SEED = 2**32 - 1
 DIGITS = 12  # significant ones of a real value, so that 0.3 and 0.1 · 3 are one value and print as one
+BOUNDS = {  # of whole numbers: wide enough for any experiment, and small enough for 64 bits in every product of two
+    "image_size": (1, 10_000),  # pixels
+    "batch_size": (1, 10**6),
+    "max_epochs": (1, 10**9),
+    "decay_images": (1, 10**12),
+    "train_samples": (1, 10**9),
+    "max_side": (1, 65_500),  # libjpeg's, pixels
+    "depth": (1, 1_000),
+    "width": (1, 1_024),
+    "max_steps": (1, 10**12),
+    "evaluate_steps": (1, 10**12),
+    "epochs_after_fit": (0, 10**9),
+    "test_every": (0, 10**9),
+    "train_eval_samples": (0, 10**9),
+    "crop_padding": (0, 10_000),  # pixels
+    "jpeg_quality": (1, 100),
+    **dict.fromkeys(SEEDS, (0, MAX_SEED)),
+}
 
 
 class SpecError(ValueError):
@@ -96,27 +114,21 @@ class TrialSpec:
         _fix_types(self)
         _require(bool(self.dataset), "dataset", self.dataset, "a name")
         _require(bool(self.model), "model", self.model, "a name")
-        for name in ("image_size", "batch_size", "max_epochs", "decay_images"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number from 1")
-        for name in ("train_samples", "max_side", "depth", "width", "max_steps", "evaluate_steps"):
-            value = getattr(self, name)
-            _require(value is None or value >= 1, name, value, "a whole number from 1, or none")
-        for name in SEEDS:
-            _require(0 <= getattr(self, name) <= MAX_SEED, name, getattr(self, name), f"from 0 to {MAX_SEED}")
-        for name in ("epochs_after_fit", "test_every", "train_eval_samples"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "a whole number from 0")
+        for f in dataclasses.fields(self):
+            if f.name in BOUNDS:
+                (least, most), value = BOUNDS[f.name], getattr(self, f.name)
+                allowed = f"from {least} to {most}" + (", or none" if "None" in str(f.type) else "")
+                _require(value is None or least <= value <= most, f.name, value, allowed)
         _require(0 <= self.label_corruption <= 1, "label_corruption", self.label_corruption, "in [0, 1]")
         choices = " or ".join(PIXEL_CORRUPTIONS)
         _require(self.pixel_corruption in PIXEL_CORRUPTIONS, "pixel_corruption", self.pixel_corruption, choices)
         padding = self.crop_padding
-        _require(padding is None or padding >= 0, "crop_padding", padding, "a whole number from 0, or none")
         fits_random_crop = (padding is not None) == self.random_crop
         _require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
         whole_or_padded = not (self.random_crop and self.random_resized_crop)
         _require(whole_or_padded, "random_resized_crop", self.random_resized_crop, "off with random_crop")
-        quality = self.jpeg_quality
-        _require(quality is None or 1 <= quality <= 100, "jpeg_quality", quality, "from 1 to 100, or none")
-        _require(self.max_side is None or quality is not None, "max_side", self.max_side, "none without jpeg_quality")
+        kept_as_jpeg = self.jpeg_quality is not None
+        _require(self.max_side is None or kept_as_jpeg, "max_side", self.max_side, "none without jpeg_quality")
         _require(self.normalization in NORMALIZATIONS, "normalization", self.normalization, " or ".join(NORMALIZATIONS))
         _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
         _require(self.gradient_clip is None or self.gradient_clip > 0, "gradient_clip", self.gradient_clip, "above 0")
@@ -178,9 +190,19 @@ def number_text(number: float) -> str:
     return f"{number:.{DIGITS}g}"
 
 
+def shown(value: object) -> str:
+    """A value as a message shows it: as Python writes it, without the middle of what is long."""
+    text = f"a number of {int(value.bit_length() * 0.30103) + 1:,} digits" if _is_huge(value) else repr(value)
+    return text if len(text) <= 60 else f"{text[:25]}...{text[-5:]} ({len(text):,} characters)"
+
+
+def _is_huge(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and value.bit_length() > 1_000  # Python refuses to write thousands of digits
+
+
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:
     if not holds:
-        raise SpecError(f"{name} = {value!r} is not allowed: {allowed}")
+        raise SpecError(f"{name} = {shown(value)} is not allowed: {allowed}")
 
 
 def _fix_types(spec: TrialSpec) -> None:

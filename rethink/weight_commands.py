@@ -65,6 +65,7 @@ def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
 
 def _prepare(arguments: argparse.Namespace) -> int:
     options, form = run_options(arguments), sources.get(arguments.dataset).jpeg
+    sources.check_data_dir(options.data_dir, [arguments.dataset])
     given = given_fields(arguments, STORED_FORM)
     if form is not None:
         quality = given.get("jpeg_quality", form.quality)
@@ -96,10 +97,12 @@ def _export(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace) -> int:
     file = read_weights(arguments.file)
     spec = spec_to_evaluate(file, given_fields(arguments, EVALUATED_ON))
+    options = run_options(arguments)
+    sources.check_data_dir(options.data_dir, [spec.dataset])
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise SpecError("device = 'cuda' is not allowed: torch finds no GPU here; cpu")
-    print(to_text(file, evaluate_weights(file, spec, run_options(arguments).places, device)))
+    print(to_text(file, evaluate_weights(file, spec, options.places, device)))
     return 0
 
 

@@ -48,9 +48,47 @@ SWEEP = Sweep(
         (["--storage", __file__], "cannot be written"),
         (["--cpus-per-trial", "1000"], "cpus_per_trial = 1000 is not allowed: the largest node has"),
         (["--gpus-per-trial", "1"], "gpus_per_trial = 1 is not allowed: the largest node has 0"),
-        (["--cpus-per-trial", "0"], "cpus_per_trial = 0 is not allowed"),
-        (["--report-seconds", "-1"], "report_seconds = -1 is not allowed"),
+        (["--cpus-per-trial", "0"], "cpus_per_trial = 0.0 is not allowed: from 0.0001 to 10000"),
+        (["--report-seconds", "-1"], "report_seconds = -1.0 is not allowed: from 0 to 1000000"),
         (["--name", "a/b"], "name = 'a/b' is not allowed"),
+        (["--name", ""], "name = '' is not allowed"),
+        (["--name", "~"], "name = '~' is not allowed"),
+        (["--name", "\x1b[31m"], r"name = '\x1b[31m' is not allowed"),
+        (["--name", "n" * 201], "is not allowed: at most 200 bytes long"),
+        (["--storage", ""], "argument --storage: '' is not allowed: a folder of this machine"),
+        (["--storage", "s3://bucket/runs"], "argument --storage: 's3://bucket/runs' is not allowed: a folder of this"),
+        (["--cache-dir", " "], "argument --cache-dir: ' ' is not allowed: a folder of this machine"),
+        (["--data-dir", "~nobody-of-this-name/x"], "argument --data-dir: '~nobody-of-this-name/x' is not allowed: no"),
+        (
+            ["--data-dir", "/x"],
+            "data_dir = '/x' is not allowed: fashion_mnist_mini reads no data directory; choose",
+        ),
+        (["--seed", "1", "--seed", "2"], "argument --seed: given twice; once, as --seed V V, is allowed"),
+        (
+            ["--max-failures=1", "--max-failures", "2"],
+            "argument --max-failures: given twice; once, as --max-failures V,",
+        ),
+        (["--weight-decay", "-inf"], "weight_decay = -inf is not allowed"),
+        (["--weight-decay", "-1e-4"], "weight_decay = -0.0001 is not allowed: 0 or more"),
+        (["--cpus-per-trial", "-inf"], "cpus_per_trial = -inf is not allowed: from 0.0001 to 10000"),
+        (["--cpus-per-trial", "1e-9"], "cpus_per_trial = 1e-09 is not allowed: from 0.0001 to 10000"),
+        (
+            ["--cpus-per-trial", "0.00015"],
+            "cpus_per_trial = 0.00015 is not allowed: Ray shares out multiples",
+        ),
+        (["--checkpoint-seconds", "inf"], "checkpoint_seconds = inf is not allowed: from 0 to 1000000"),
+        (
+            ["--max-failures", "1" + "0" * 400],
+            "max_failures = a number of 401 digits is not allowed: from 0 to 1",
+        ),
+        (["--writers", "1001"], "writers = 1001 is not allowed: from 1 to 1000"),
+        (["--train-samples", "9" * 5000], "9999' (5,002 characters) is not allowed: a value of type int"),
+        (["--max-epochs", str(2**63)], "max_epochs = 9223372036854775808 is not allowed: from 1 to 1000000000"),
+        (["--image-size", str(10**12)], "image_size = 1000000000000 is not allowed: from 1 to 10000"),
+        (
+            ["--small", "--model", "wide_resnet", "--depth", "100000"],
+            "depth = 100000 is not allowed: from 1 to 1000",
+        ),
         (["--smal"], "unrecognized arguments: --smal"),
     ],
 )
@@ -62,14 +100,18 @@ def test_bad_values_end_in_one_line(
     tmp_path: Path,
     cache_dir: Path,
     local_ray: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("RETHINK_STORAGE", str(tmp_path))
+    cached = [] if "--cache-dir" in options else ["--cache-dir", str(cache_dir)]
     with pytest.raises(SystemExit) as exit:  # argparse leaves by itself
-        raise SystemExit(run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), *options]))
+        raise SystemExit(run_sweep(SWEEP, [*cached, *options]))
     assert exit.value.code == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
+    assert len(error) < 700
     assert message in error
-    assert not list(tmp_path.rglob("run.json"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -117,6 +159,35 @@ def test_an_existing_run_is_not_overwritten(
     (tmp_path / "run").mkdir()
     assert run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run"]) == 2
     assert "exists; choose another --name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", ["option", "environment"])
+def test_a_home_in_the_storage_is_expanded(
+    said: str, tmp_path: Path, cache_dir: Path, local_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No shell expands `--storage=~/x`. The run stops before its first trial: what matters is where it looked."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RETHINK_STORAGE", "~/runs" if said == "environment" else "/proc/nowhere")
+    (tmp_path / "runs/taken").mkdir(parents=True)
+    options = ["--storage=~/runs"] if said == "option" else []
+    assert run_sweep(SWEEP, [*options, "--cache-dir", str(cache_dir), "--name", "taken"]) == 2
+    assert not Path("~").exists()
+
+
+def test_a_blank_storage_of_the_environment_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETHINK_STORAGE", " ")
+    assert run_sweep(SWEEP, []) == 2
+    assert "RETHINK_STORAGE: ' ' is not allowed: a folder of this machine" in capsys.readouterr().err
+
+
+def test_a_data_directory_that_one_of_the_data_sets_reads_is_taken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, local_ray: None
+) -> None:
+    both = ["--dataset", "fashion_mnist_mini", "cifar10", "--data-dir", str(tmp_path), "--cache-dir", str(tmp_path)]
+    assert run_sweep(SWEEP, ["--storage", str(tmp_path / "runs"), *both]) == 2
+    assert f"cifar10: {tmp_path} holds neither" in capsys.readouterr().err
 
 
 def test_blocks_are_crossed_and_united_without_repetition() -> None:

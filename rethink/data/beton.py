@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
 from rethink.data import sources
 from rethink.data.beton_writer import ALLOCATION_BYTES
@@ -37,6 +36,7 @@ from rethink.data.sources.checked_split import CheckedSplit
 from rethink.data.split_writer import write_split
 from rethink.data.writing import Writing
 from rethink.spec import SpecError
+from rethink.user_cache import user_cache
 
 FORMAT = {"format": "rethink-beton", "version": 2}
 FFCV_VERSION = 2
@@ -142,7 +142,7 @@ def prepare(
 def _prepare(
     source: ImageSource, data_dir: Path | None, cache_dir: Path | None, form: JpegForm | None, writing: Writing
 ) -> PreparedData:
-    root = Path(platformdirs.user_cache_dir("rethink")) if cache_dir is None else cache_dir
+    root = user_cache() if cache_dir is None else cache_dir
     cache = _cache(source, root, source.fingerprint(data_dir), form)
     prepared = _load(cache)
     if prepared is not None:

@@ -3,7 +3,9 @@
 import os
 from dataclasses import dataclass, field
 
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
+
+MOST_PROCESSES = 1_000
 
 
 def usable_cpus() -> int:
@@ -22,5 +24,5 @@ class Writing:
     skip_broken: bool = False
 
     def __post_init__(self) -> None:
-        if self.processes < 1:
-            raise SpecError(f"writers = {self.processes} is not allowed: a whole number from 1")
+        if not 1 <= self.processes <= MOST_PROCESSES:
+            raise SpecError(f"writers = {shown(self.processes)} is not allowed: from 1 to {MOST_PROCESSES}")

@@ -6,16 +6,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
 from rethink.data.sources.image_data import DataError
+from rethink.user_cache import user_cache
 
 TIMEOUT = 20.0  # seconds without any answer; torchvision itself would wait for ever
 
 
 def download_folder() -> Path:
     """Where downloaded archives are kept."""
-    return Path(platformdirs.user_cache_dir("rethink")) / "downloads"
+    return user_cache() / "downloads"
 
 
 @contextlib.contextmanager

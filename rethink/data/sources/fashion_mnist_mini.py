@@ -28,4 +28,4 @@ def _fingerprint(_data_dir: Path | None) -> str:
     return hashlib.sha256(embedded_bytes()).hexdigest()[:12]
 
 
-SOURCE = ImageSource("fashion_mnist_mini", _open, _fingerprint, image_size=28, crop_padding=4)
+SOURCE = ImageSource("fashion_mnist_mini", _open, _fingerprint, image_size=28, crop_padding=4, reads_data_dir=False)

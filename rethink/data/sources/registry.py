@@ -1,12 +1,12 @@
 """The image sources by name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from rethink.data.sources.image_data import ImageData, JpegForm
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class ImageSource:
     differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
     that the network usually sees, `crop_padding` the padding before a random crop (0: the images are larger than
     `image_size`); None: the user must say. `jpeg` is the usual form of a data set that is kept as JPEG; None: it is
-    kept as uncompressed images of one size.
+    kept as uncompressed images of one size. `reads_data_dir`: off for images that lie elsewhere, whatever `data_dir`
+    says: it is then refused.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ImageSource:
     image_size: int | None = None
     crop_padding: int | None = None
     jpeg: JpegForm | None = None
+    reads_data_dir: bool = True
 
 
 _sources: dict[str, ImageSource] = {}
@@ -45,6 +47,16 @@ def get(name: str) -> ImageSource:
     if name not in _sources:
         raise SpecError(f"unknown data set {name!r}; choose from {', '.join(names())}")
     return _sources[name]
+
+
+def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
+    """Raises SpecError for a data directory that none of these data sets reads."""
+    if data_dir is not None and not any(get(name).reads_data_dir for name in data_sets):
+        readers = ", ".join(name for name in names() if get(name).reads_data_dir)
+        without = f"{', '.join(sorted(data_sets))} reads no data directory"
+        raise SpecError(
+            f"data_dir = {shown(str(data_dir))} is not allowed: {without}; choose from {readers}, or omit it"
+        )
 
 
 def names() -> tuple[str, ...]:

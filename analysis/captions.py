@@ -12,6 +12,7 @@ from rethink.spec import SEEDS, number_text
 MISSING = "—"
 _DIGITS = 12  # of a SHA-256
 _KEPT = {"subset_seed": "training subset", "corruption_seed": "corruption", "seed": "initialization"}
+_OFF = {"pixel_corruption": "none", "view": "centre", "rotation": 0, "weight_decay": 0, "dropout": 0}  # says nothing
 _FULL_WIDTH = {"inception_v3": 16}  # of networks whose width counts parts of the published one's
 
 
@@ -105,9 +106,9 @@ def _known(value: Any) -> bool:
 def _is_off(name: str, value: Any) -> bool:
     if not _known(value):
         return True
-    if name == "pixel_corruption":
-        return bool(value == "none")
-    return value is False or (name in ("weight_decay", "dropout") and bool(value == 0))
+    if name in _OFF:
+        return bool(value == _OFF[name])
+    return value is False
 
 
 def _text(value: Any) -> str:

@@ -218,7 +218,7 @@ EFFECTS = (
         "regularizer",
         "category",
         "",
-        "spec field that is off in one trial of a pair and on in the other; augmentation: random_resized_crop and flip",
+        "spec field that is off in one trial of a pair and on in the other; two joined by _and_: both are",
     ),
     Column("strength", "Float64", "", "its value where on; null for a switch; random_crop: `crop_padding`"),
     Column("pairs", "Int64", "pairs", "pairs of trials that are equal in all else, seeds too"),

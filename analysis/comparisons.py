@@ -101,8 +101,11 @@ def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
 def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
     """Lines by toggles, the known ones first, whether there are trials of them or not."""
     lines = imagenet_variants(trials)
-    # One variant may be trained for longer, as the seed's was: its curve is longer, and no other panel's.
-    return trials, lines, (*known, *sorted(set(lines) - set(known))), (*REGULARIZERS, *SCHEDULE, "max_steps")
+    # One variant may be trained for longer, as the seed's was: its curve is longer, and no other panel's. A random
+    # resized crop has a view of its own.
+    views = ("view",) if trials.groupby(lines)["view"].nunique().max() == 1 else ()
+    order = (*known, *sorted(set(lines) - set(known)))
+    return trials, lines, order, (*REGULARIZERS, *SCHEDULE, "max_steps", *views)
 
 
 def _compared(

@@ -8,7 +8,8 @@ import pandas as pd
 CONDITIONS = ("true labels", "random labels", "shuffled pixels", "random pixels", "gaussian")
 _STRENGTHS = ("crop_padding", "weight_decay", "dropout")
 # Explicit ones, fields of a spec
-REGULARIZERS = ("random_crop", "crop_padding", "random_resized_crop", "flip", "weight_decay", "dropout")
+REGULARIZERS = ("random_crop", "crop_padding", "random_resized_crop", "flip", "rotation", "weight_decay", "dropout")
+ROTATION = 25.0  # degrees at most: of the original project's augmentation and of the paper's in Table 4
 SCHEDULE = ("learning_rate_decay", "decay_images")
 
 
@@ -28,27 +29,31 @@ def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
     A strength is named where a regularizer comes in several: they are no more one line than on and off are.
     """
     several = _several(trials)
-    words = [[*_crops(row, several), *_penalties(row, several)] for row in _rows(trials)]
+    words = [[*_moves(row, several), *_penalties(row, several)] for row in _rows(trials)]
     return pd.Series([" + ".join(on) or "none" for on in words], index=trials.index, dtype="string")
 
 
 def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
-    """Each trial by the toggles of the seed's ImageNet figure, such as "no augmentation + LR schedule + dropout"."""
+    """Each trial by the toggles of the seed's ImageNet figure, such as "no augmentation + LR schedule + dropout".
+
+    Where that is the seed's own, augmentation is what the seed's was; elsewhere its parts are named.
+    """
     several, schedules = _several(trials), {_schedule(row) for row in _rows(trials)} - {None}
     words = []
     for row in _rows(trials):
-        augmented, penalties = _crops(row, several) or ["no augmentation"], _penalties(row, several)
+        moves = ["augmentation"] if seed_variant(row) and _has_seeds_augmentation(row) else _moves(row, several)
+        augmented, penalties = moves or ["no augmentation"], _penalties(row, several)
         words.append([*augmented, _schedule_in_words(row, several=len(schedules) > 1), *penalties])
     return pd.Series([" + ".join(on) for on in words], index=trials.index, dtype="string")
 
 
 def seed_variant(trial: Mapping[Any, Any]) -> str | None:
     """The same of one trial with dropout and without weight decay, as all of the seed's, its strengths untold."""
-    augmented = is_augmented(trial)
-    if augmented is None or trial["dropout"] == 0 or trial["weight_decay"] > 0:
+    augmented = _has_seeds_augmentation(trial)
+    if (_moves(trial, set()) and not augmented) or trial["dropout"] == 0 or trial["weight_decay"] > 0:
         return None
-    crops, schedule = "augmentation" if augmented else "no augmentation", _schedule_in_words(trial, several=False)
-    return " + ".join([crops, schedule, "dropout"])
+    moves, schedule = "augmentation" if augmented else "no augmentation", _schedule_in_words(trial, several=False)
+    return " + ".join([moves, schedule, "dropout"])
 
 
 def on_imagenet(trials: pd.DataFrame) -> "pd.Series[Any]":
@@ -56,18 +61,13 @@ def on_imagenet(trials: pd.DataFrame) -> "pd.Series[Any]":
     return trials["dataset"].astype("string") == "imagenet"
 
 
-def is_augmented(trial: Mapping[Any, Any]) -> bool | None:
-    """Whether a trial has the paper's ImageNet augmentation, random resized crop and flip; None: something between."""
-    on = {bool(trial[name]) for name in ("random_resized_crop", "flip")}
-    return None if trial["random_crop"] or len(on) > 1 else on.pop()
-
-
 def augmentation_text(trial: Mapping[Any, Any]) -> str:
-    """Yes for the paper's augmentation, no for none, or what there is between."""
-    augmented = is_augmented(trial)
-    if augmented is None:
-        return " + ".join(_crops(trial, {"crop_padding"}))
-    return "yes" if augmented else "no"
+    """What is drawn anew of each training image, such as "random resized crop + flip", or no."""
+    return " + ".join(_moves(trial, {"crop_padding"})) or "no"
+
+
+def _has_seeds_augmentation(trial: Mapping[Any, Any]) -> bool:
+    return _moves(trial, set()) == ["flip", _rotation(ROTATION)]
 
 
 def _rows(trials: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -78,12 +78,15 @@ def _several(trials: pd.DataFrame) -> set[str]:
     return {name for name in _STRENGTHS if len(trials.loc[trials[name] > 0, name].unique()) > 1}
 
 
-def _crops(row: Mapping[Any, Any], several: set[str]) -> list[str]:
-    if is_augmented(row):
-        return ["augmentation"]
+def _moves(row: Mapping[Any, Any], several: set[str]) -> list[str]:
     crop = f"random crop {row['crop_padding']}" if "crop_padding" in several else "random crop"
     on = {crop: row["random_crop"], "random resized crop": row["random_resized_crop"], "flip": row["flip"]}
-    return [name for name, is_on in on.items() if is_on]
+    rotation = [_rotation(row["rotation"])] if row["rotation"] > 0 else []
+    return [*(name for name, is_on in on.items() if is_on), *rotation]
+
+
+def _rotation(degrees: float) -> str:
+    return f"rotation {degrees:g}°"
 
 
 def _penalties(row: Mapping[Any, Any], several: set[str]) -> list[str]:

@@ -68,13 +68,14 @@ def curves_figure(
     told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
     if published is not None and published.ends:
         told += f" Published: filled marks {columns[0].label}, open marks {columns[1].label}."
-    handles = _handles(subject, looks, published, counted=len(panels) == 1)
     headings = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
     characters = style.note_width(len(headings), across)
+    handles = _handles(subject, looks, published, counted=len(panels) == 1, most=characters - _HANDLE)
     note = textwrap.wrap(told + _left_out(subject.trials), characters, break_on_hyphens=False)
     longest = max(len(str(handle.get_label())) for handle in handles)
     in_a_row = 2 if longest + _HANDLE <= characters // 2 else 1
-    below = -(-len(handles) // in_a_row) + len(note)
+    folds = sum(str(handle.get_label()).count("\n") for handle in handles)
+    below = -(-len(handles) // in_a_row) + folds + len(note)
     wrapped = textwrap.fill(subtitle, characters)
     figure, axes = style.new_panels(subject.title, wrapped, below, headings, across)
     for trials, place in zip(panels.values(), axes, strict=False):
@@ -150,16 +151,16 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
 
 
 def _handles(
-    subject: Subject, looks: dict[str, style.Look], published: Published | None, *, counted: bool
+    subject: Subject, looks: dict[str, style.Look], published: Published | None, *, counted: bool, most: int
 ) -> list[Line2D]:
-    """The legend; with the lines' trials where no panel's title says them."""
+    """The legend, of at most so many characters in a row; with the lines' trials where no panel's title says them."""
     counts = subject.lines.value_counts().to_dict()
     shown = {*counts, *(published.points if published else ())}
     drawn = {name: look for name, look in looks.items() if name in shown}
     numbers = {name: counts.get(name, 0) for name in drawn}
     trials = {name: f" ({n} trial{'' if n == 1 else 's'})" if counted else "" for name, n in numbers.items()}
     return [
-        Line2D([], [], label=name + trials[name], color=look.color, marker=look.marker, ms=3.5)
+        Line2D([], [], label=textwrap.fill(name + trials[name], most), color=look.color, marker=look.marker, ms=3.5)
         for name, look in drawn.items()
     ]
 

@@ -8,14 +8,23 @@ import pandas as pd
 from analysis.captions import MISSING
 from analysis.cells import LEVEL
 from analysis.comparisons import SEEDS_VARIANTS, imagenet_of, seed_variants
-from analysis.conditions import CONDITIONS, REGULARIZERS, augmentation_text, condition, on_imagenet, seed_variant
+from analysis.conditions import (
+    CONDITIONS,
+    REGULARIZERS,
+    ROTATION,
+    augmentation_text,
+    condition,
+    on_imagenet,
+    seed_variant,
+)
 from analysis.published import read
 from analysis.summary import ended_trials
 from analysis.table import Table
 from analysis.table_rows import CONDITION, NETWORK, Row, cells_of, fitted_of, network_of
 
 MODEL = "inception_v3"  # the paper's and the seed's; other networks have no published counterpart
-_TOLD = (*CONDITION, *REGULARIZERS, "learning_rate_decay")
+PAPERS_AUGMENTATION = "random resized crop + flip"  # what stands for it here: the paper's Table 2 says only yes
+_TOLD = (*CONDITION, *REGULARIZERS, "view", "learning_rate_decay")
 _PARENTHESES = (
     "Test accuracy: at the last row and, in parentheses, the best at any row of the same trials: early stopping's "
     "potential, chosen on the test set and never a result"
@@ -23,12 +32,13 @@ _PARENTHESES = (
 _PART = "*: over the train_eval_samples alone."
 _TABLE_2 = (
     f"{_PARENTHESES} (so are the paper's parentheses). Train accuracy: over the whole training set, labels as given, "
-    f"no augmentation; {_PART} Augmentation: random resized crop and flip; dropout, weight decay and schedule by their "
-    "strength, of which the paper's table says only yes or no."
+    f"no augmentation; {_PART} Augmentation, dropout, weight decay and schedule by what they are, of which the paper's "
+    f"table says only yes or no: its rows with augmentation stand beside {PAPERS_AUGMENTATION}, those with dropout or "
+    "weight decay beside any strength. View: what is seen of a test image; the paper resizes the whole image."
 )
 _VARIANTS = (
     f"{_PARENTHESES}. Train accuracy: running, over the steps before the last row, as the figure has it, and over the "
-    f"whole training set; {_PART}"
+    f"whole training set; {_PART} Augmentation: flips and rotation by up to {ROTATION:g} degrees, as the seed's."
 )
 
 
@@ -43,6 +53,7 @@ def table_2(trials: pd.DataFrame) -> Table | None:
             *network_of(cell),
             str(condition(own).iloc[0]),
             *_toggles(cell),
+            cell["view"],
             fitted_of(cell),
             *_measured(own),
             *_of_paper(paper.table, cell),
@@ -50,7 +61,7 @@ def table_2(trials: pd.DataFrame) -> Table | None:
         for cell, own in sorted(cells_of(chosen, _TOLD), key=_in_the_papers_order)
     ]
     measured = [f"{which} top-{k}, %" for which in ("train", "test") for k in (1, 5)]
-    head = [*NETWORK, "labels", "augmentation", "dropout", "weight decay", "LR schedule", "fitted", *measured]
+    head = [*NETWORK, "labels", "augmentation", "dropout", "weight decay", "LR schedule", "view", "fitted", *measured]
     head += [f"{name.removesuffix(', %')}, published" for name in measured]
     return Table("ImageNet (Table 2)", f"Published: {paper.source}. {_TABLE_2}", head, rows)
 
@@ -67,10 +78,10 @@ def variants_table(trials: pd.DataFrame) -> Table | None:
         theirs = _of_seed(published[str(seed_variant(cell))]) if cell["model"] == MODEL else [MISSING] * 3
         running = _percent(ended_trials(group)["train_accuracy"])
         train, _, test, _ = _measured(group)
-        told = [str(lines[group.index[0]]), fitted_of(cell), _thousands(group)]
+        told = [str(lines[group.index[0]]), cell["view"], fitted_of(cell), _thousands(group)]
         rows.append([*network_of(cell), *told, running, train, test, *theirs])
     head = ["thousand steps", "train, running, %", "train, %", "test, %"]
-    names = [*NETWORK, "variant", "fitted", *head]
+    names = [*NETWORK, "variant", "view", "fitted", *head]
     names += [f"{name}, published" for name in ("thousand steps", "train", "test")]
     title = "ImageNet, variants of the seed (Effect of Explicit Regularization)"
     return Table(title, f"Published: {source}. {_VARIANTS}", names, rows)
@@ -131,7 +142,7 @@ def _of_paper(table: pd.DataFrame, cell: Row) -> list[str]:
     """Train top-1 and top-5, test top-1 and top-5; the paper's networks were all trained with a schedule."""
     same = (
         (table["labels"] == ("true" if cell[LEVEL] == 0 else "random"))
-        & (table["data_augmentation"] == augmentation_text(cell))
+        & (table["data_augmentation"] == {"no": "no", PAPERS_AUGMENTATION: "yes"}.get(augmentation_text(cell)))
         & (table["dropout"] == ("yes" if cell["dropout"] > 0 else "no"))
         & (table["weight_decay"] == ("yes" if cell["weight_decay"] > 0 else "no"))
     )

@@ -43,6 +43,7 @@ def cells_of(trials: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Row, pd
             ended = ended_trials(group)
             own = {
                 "train_accuracy": ended["exact_train_accuracy"].dropna(),
+                "running_train_accuracy": ended["train_accuracy"].dropna(),
                 "test_accuracy": ended["test_accuracy"].dropna(),
                 "regularizers": words[group.index[0]],
                 "also": told({name: first[name] for name in further}),

@@ -23,8 +23,9 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
         "gradient_clip": 2.0,
         "normalization": "unit",
     },
-    # The project that this one re-does; it names neither the batch nor the pixels' scale: 2 million steps of 32 images
-    # are 50 epochs, and the scale is that of torchvision's examples.
+    # The scripts of the project that this one re-does: batches of 32, the whole image resized to 299 pixels a side,
+    # pixels by ImageNet's mean and deviation, the auxiliary loss computed and then overwritten. Where it augments, it
+    # flips and turns by up to 25 degrees (sweeps/imagenet_regularization.py).
     "seed": {
         "optimizer": "sgd",
         "batch_size": 32,
@@ -33,6 +34,8 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
         "decay_images": IMAGENET_EPOCH,
         "momentum": 0.9,
         "normalization": "imagenet",
+        "view": "whole",
+        "auxiliary_weight": 0.0,
     },
 }
 
@@ -44,13 +47,14 @@ def complete(fields: Mapping[str, Any]) -> TrialSpec:
     size, stored form, crop padding, learning rate, options. Raises SpecError for an unknown protocol, data set or
     model, or a value that does not fit.
     """
-    values = {"dataset": "fashion_mnist_mini", **_recipe(fields), **_seeds(fields), **fields}
+    values = {"dataset": "fashion_mnist_mini", **_seeds(fields), **fields}
     for name in NOT_OF_A_SPEC:
         values.pop(name, None)
     if values.get("model") is None:
         raise SpecError(f"model is missing; choose from {', '.join(models.names())}")
     entry = models.get(values["model"])
-    values = {**_stored_form(values), **values}
+    form = _stored_form(values)
+    values = {**form, **_of_recipe(fields.get("protocol"), entry, is_jpeg=bool(form)), **values}
     if values.get("image_size") is None:
         values["image_size"] = _usual_image_size(values["dataset"], entry)
     if values.get("random_crop") and values.get("crop_padding") is None:
@@ -59,11 +63,14 @@ def complete(fields: Mapping[str, Any]) -> TrialSpec:
     return entry.complete(TrialSpec.from_dict(values))
 
 
-def _recipe(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    name = fields.get("protocol")
-    if name is not None and name not in PROTOCOLS:
+def _of_recipe(name: str | None, entry: models.ModelEntry, *, is_jpeg: bool) -> dict[str, Any]:
+    """The recipe of that name without what this model or data set has not: an auxiliary classifier, a view."""
+    if name is None:
+        return {}
+    if name not in PROTOCOLS:
         raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}")
-    return PROTOCOLS[name] if name is not None else {}
+    unfit = {"view": not is_jpeg, "auxiliary_weight": not entry.auxiliary}
+    return {field: value for field, value in PROTOCOLS[name].items() if not unfit.get(field, False)}
 
 
 def _seeds(fields: Mapping[str, Any]) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 PRECISIONS = ("fp32", "bf16")
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
 NORMALIZATIONS = ("per_image", "imagenet", "unit")
+VIEWS = ("centre", "whole")
 OPTIMIZERS = ("sgd", "rmsprop")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
 MAX_SEED = 2**32 - 1
@@ -94,7 +95,20 @@ class TrialSpec:
         "train on a random part of each image, 8 to 100% of its area, scaled to image_size (JPEG data sets)",
         default=False,
     )
+    view: str = _doc(
+        "what is seen of a JPEG image where no random part is drawn: centre (7/8 of the shorter side, a square) or "
+        "whole (all of it, whatever its proportions), scaled to image_size",
+        default="centre",
+    )
     flip: bool = _doc("train on each image mirrored left to right with probability 1/2", default=False)
+    rotation: float = _doc(
+        "train on each image turned by a random angle of at most so many degrees, black beyond its edges; 0: off",
+        default=0.0,
+    )
+    auxiliary_weight: float | None = _doc(
+        "weight of the auxiliary classifier's loss, for models that have one (inception_v3); none: the model's own",
+        default=None,
+    )
     precision: str = _doc("arithmetic of the forward pass: fp32 or bf16 (autocast)", default="fp32")
     max_epochs: int = _doc("right-censoring limit, epochs over the training subset", default=1000)
     max_steps: int | None = _doc("right-censoring limit, optimizer steps; none: max_epochs alone", default=None)
@@ -127,6 +141,16 @@ class TrialSpec:
         _require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
         whole_or_padded = not (self.random_crop and self.random_resized_crop)
         _require(whole_or_padded, "random_resized_crop", self.random_resized_crop, "off with random_crop")
+        _require(self.view in VIEWS, "view", self.view, " or ".join(VIEWS))
+        _require(
+            not (self.random_resized_crop and self.view == "whole"),
+            "view",
+            self.view,
+            "centre with random_resized_crop",
+        )
+        _require(0 <= self.rotation <= 180, "rotation", self.rotation, "from 0 to 180 degrees")
+        auxiliary = self.auxiliary_weight
+        _require(auxiliary is None or auxiliary >= 0, "auxiliary_weight", auxiliary, "0 or more, or none")
         kept_as_jpeg = self.jpeg_quality is not None
         _require(self.max_side is None or kept_as_jpeg, "max_side", self.max_side, "none without jpeg_quality")
         _require(self.normalization in NORMALIZATIONS, "normalization", self.normalization, " or ".join(NORMALIZATIONS))

@@ -36,7 +36,9 @@ class Training:
         self._data = data
         self._device = device
         self.model = _initialized_model(spec, data, device)
-        self._auxiliary = models.get(spec.model).auxiliary
+        own_weight = models.get(spec.model).auxiliary
+        self._has_auxiliary = own_weight > 0
+        self._auxiliary_weight = own_weight if spec.auxiliary_weight is None else spec.auxiliary_weight
         self._optimizer = make_optimizer(spec, self.model.parameters())
         self._evaluator = Evaluator(self.model, device, spec.precision)
         self._pass: EpochPass | None = None  # over the training subset, where an epoch has begun
@@ -158,20 +160,21 @@ class Training:
 
     def _augmentation(self) -> Augmentation | None:
         spec = self.spec
-        if not (spec.random_crop or spec.random_resized_crop or spec.flip):
+        if not (spec.random_crop or spec.random_resized_crop or spec.flip or spec.rotation):
             return None
-        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1, spec.random_resized_crop)
+        drawn = (spec.random_resized_crop, spec.rotation)
+        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.epoch + 1, *drawn)
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step; the loss of every image, and whether it was taken for another class."""
         self._set_learning_rate()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16"):
             outputs = self.model(images)
-        logits, further = outputs if self._auxiliary else (outputs, None)
+        logits, further = outputs if self._has_auxiliary else (outputs, None)
         losses = F.cross_entropy(logits.float(), labels, reduction="none")
         objective = losses.mean()
-        if further is not None:
-            objective = objective + self._auxiliary * F.cross_entropy(further.float(), labels)
+        if further is not None and self._auxiliary_weight > 0:
+            objective = objective + self._auxiliary_weight * F.cross_entropy(further.float(), labels)
         self._optimizer.zero_grad()
         objective.backward()  # type: ignore[no-untyped-call]
         if self.spec.gradient_clip is not None:

@@ -44,6 +44,12 @@ GOOD: dict[str, Any] = {"dataset": "d", "image_size": 28, "model": "m", "learnin
         ("jpeg_quality", 101),
         ("max_side", 500),
         ("model", ""),
+        ("rotation", -1),
+        ("rotation", 180.5),
+        ("rotation", float("nan")),
+        ("view", "center"),
+        ("auxiliary_weight", -0.1),
+        ("auxiliary_weight", float("inf")),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_it(name: str, value: Any) -> None:
@@ -69,10 +75,11 @@ def test_equal_trials_have_one_id_however_their_numbers_are_written() -> None:
 def test_every_field_decides_the_id() -> None:
     options: dict[str, Any] = {"train_samples": 100, "depth": 28, "width": 1, "batch_norm": True}
     options |= {"random_crop": True, "crop_padding": 4, "jpeg_quality": 90, "max_side": 500, "gradient_clip": 2.0}
-    options |= {"max_steps": 10, "evaluate_steps": 10, "start_from": "ab"}
+    options |= {"max_steps": 10, "evaluate_steps": 10, "start_from": "ab", "auxiliary_weight": 0.4}
     spec = TrialSpec(**GOOD, **options)
     changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "pixel_corruption": "gaussian"}
     changed |= {"batch_norm": False, "flip": True, "normalization": "unit", "optimizer": "rmsprop", "start_from": "cd"}
+    changed |= {"view": "whole"}
     ids = {spec.spec_id}
     for field in dataclasses.fields(TrialSpec):
         old = getattr(spec, field.name)
@@ -97,6 +104,11 @@ def test_a_field_that_was_not_known_yet_changes_no_id() -> None:
 def test_a_padded_and_a_resized_crop_exclude_each_other() -> None:
     with pytest.raises(SpecError, match="random_resized_crop = True is not allowed: off with random_crop"):
         TrialSpec(**GOOD, random_crop=True, crop_padding=4, random_resized_crop=True)
+
+
+def test_a_random_resized_crop_has_no_whole_view() -> None:
+    with pytest.raises(SpecError, match="view = 'whole' is not allowed: centre with random_resized_crop"):
+        TrialSpec(**GOOD, view="whole", random_resized_crop=True)
 
 
 def test_the_stored_form_of_jpeg_images_is_part_of_the_datas_name() -> None:

@@ -1,4 +1,4 @@
-"""Augmentation: the random crop and flip of every training image, a pure function of (seed, epoch, sample index)."""
+"""Augmentation: random crop, flip and rotation of training images, a pure function of (seed, epoch, sample index)."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rethink.corruption import counter
 from rethink.randomness import key64
 
-_TOP, _LEFT, _MIRRORED, _AREA, _RATIO = 1, 2, 3, 4, 5  # the draws of a sample
+_TOP, _LEFT, _MIRRORED, _AREA, _RATIO, _ANGLE = 1, 2, 3, 4, 5, 6  # the draws of a sample
 _CENTRE = 224 / 256  # side of the centre crop over the image's shorter side, as usual with ImageNet
 _LEAST_AREA = 0.08  # of the image, in a random resized crop (Szegedy et al. 2014); the most is all of it
 _LEAST_RATIO, _MOST_RATIO = 3 / 4, 4 / 3  # of width and height
@@ -18,16 +18,18 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn anew in an epoch (from 1): the crop's place, where `padding` is not none, and the mirroring.
+    """What is drawn anew in an epoch (from 1): the crop's place, where `padding` is not none, mirroring and rotation.
 
-    Images of any size have `boxes`, drawn if `resized`; those of one size have `views`.
+    Images of any size have `boxes`, drawn if `resized`; those of one size have `views`. What is seen of an image is
+    mirrored first, then turned.
     """
 
     padding: int | None  # black pixels added on every side before the random crop; none: the centre crop
     flip: bool
     seed: int
     epoch: int
-    resized: bool = False  # random resized crops; else the centre
+    resized: bool = False  # random resized crops; else the view that is not augmented
+    rotation: float = 0.0  # greatest angle, degrees
 
     def views(self, indices: npt.NDArray[np.int64], size: tuple[int, int], crop: int) -> npt.NDArray[np.int64]:
         """(n, 3): top and left (pixels, may be negative: in the padding) and mirrored (0 or 1) of each sample's crop.
@@ -43,15 +45,24 @@ class Augmentation:
             views[:, 2] = counter.integers(self._key(_MIRRORED), indices, 2)
         return views
 
+    def angles(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """(n,): by how many degrees each sample is turned, uniform from -rotation to rotation."""
+        return self.rotation * (2 * counter.uniform(self._key(_ANGLE), indices) - 1)
+
     def boxes(
-        self, indices: npt.NDArray[np.int64], heights: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]
+        self,
+        indices: npt.NDArray[np.int64],
+        heights: npt.NDArray[np.int64],
+        widths: npt.NDArray[np.int64],
+        view: str = "centre",
     ) -> npt.NDArray[np.int64]:
         """(n, 5): top, left, height, width (pixels) and mirrored (0 or 1) of the part of each image that is scaled.
 
         Random resized crops as torchvision and FFCV draw them: area uniform in 8 to 100% of the image, ratio of width
         and height log-uniform in 3/4 to 4/3, ten tries to fit it in, else the largest centred part of a near ratio.
+        Without them, those of `plain_boxes`.
         """
-        boxes = self._random_boxes(indices, heights, widths) if self.resized else centre_boxes(heights, widths)
+        boxes = self._random_boxes(indices, heights, widths) if self.resized else plain_boxes(view, heights, widths)
         if self.flip:
             boxes[:, 4] = counter.integers(self._key(_MIRRORED), indices, 2)
         return boxes
@@ -80,8 +91,11 @@ def centre_views(number: int, size: tuple[int, int], crop: int) -> npt.NDArray[n
     return np.tile(np.array([(size[0] - crop) // 2, (size[1] - crop) // 2, 0]), (number, 1))
 
 
-def centre_boxes(heights: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """(n, 5): the boxes of unaugmented images: a centred square of 7/8 of the shorter side, not mirrored."""
+def plain_boxes(view: str, heights: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(n, 5): the boxes of unaugmented images, not mirrored: all of each, or a centred square of 7/8 of its shorter
+    side."""
+    if view == "whole":
+        return _centred(heights, widths, heights, widths)
     side = (_CENTRE * np.minimum(heights, widths)).astype(np.int64)
     return _centred(heights, widths, side, side)
 

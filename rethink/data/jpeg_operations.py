@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rethink.data.augmentation import Augmentation, centre_boxes
+from rethink.data.augmentation import Augmentation, plain_boxes
 from rethink.data.normalization import normalize
+from rethink.data.rotation import rotate, turns
 from rethink.data.uncached import UncachedFile
 from rethink.ffcv_library import decode_jpeg, resize_crop
 from rethink.ffcv_runtime import AllocationQuery, PipelineError, SimpleRGBImageDecoder, State, kernel
@@ -27,8 +28,8 @@ def _mirror(image):  # type: ignore[no-untyped-def]
 
 
 class JpegViews(SimpleRGBImageDecoder):
-    """Image decoder: the centre of each image, or the part that `augmentation` draws, scaled to `side` pixels a side
-    and normalized: (n, side, side, 3) float32.
+    """Image decoder: the `view` of each image, or the part that `augmentation` draws, scaled to `side` pixels a side,
+    mirrored and turned as it draws, and normalized: (n, side, side, 3) float32.
 
     All is done image by image, while it is in a processor's cache, by `readers` threads that live until `close`: each
     thread that ever decoded costs FFCV some memory. Images come from FFCV's memory map, or from `file`. All attributes
@@ -37,7 +38,7 @@ class JpegViews(SimpleRGBImageDecoder):
 
     def __init__(self, path: Path, readers: int, file: UncachedFile | None) -> None:
         super().__init__()
-        self.side, self.normalization = 1, "per_image"
+        self.side, self.normalization, self.view = 1, "per_image", "centre"
         self.augmentation: Augmentation | None = None
         self._path, self._readers, self._file = path, readers, file
         self._threads = ThreadPoolExecutor(readers, "jpeg")
@@ -59,9 +60,9 @@ class JpegViews(SimpleRGBImageDecoder):
             rows, columns, begin = heights[indices], widths[indices], starts[indices]
             size = lengths[np.searchsorted(pointers, begin)].astype(np.int64)
             if self.augmentation is None:
-                boxes = centre_boxes(rows, columns)
+                boxes = plain_boxes(self.view, rows, columns)
             else:
-                boxes = self.augmentation.boxes(indices, rows, columns)
+                boxes = self.augmentation.boxes(indices, rows, columns, self.view)
             images = np.column_stack([indices, begin, size, rows, columns, boxes]).tolist()
             if self._file is None:
                 _announce(mapped, images)
@@ -76,6 +77,8 @@ class JpegViews(SimpleRGBImageDecoder):
 
     def _read(self, images: Iterator[tuple[int, list[int]]], largest: int, mapped: Any, out: Any) -> None:
         decoded, view = np.empty(largest, np.uint8), np.empty((1, self.side, self.side, 3), np.uint8)
+        drawn = self.augmentation if self.augmentation is not None and self.augmentation.rotation > 0 else None
+        turned = np.empty_like(view)
         decoded_at, view_at, mapped_at = (array.ctypes.data for array in (decoded, view, mapped))
         for place, (index, begin, size, rows, columns, top, left, height, width, mirrored) in images:
             if self._file is None:
@@ -90,7 +93,9 @@ class JpegViews(SimpleRGBImageDecoder):
             resize_crop(0, decoded_at, rows, columns, *box, view_at, self.side, self.side)
             if mirrored:
                 _mirror(view[0])
-            normalize(self.normalization, view, out[place : place + 1], 1)
+            if drawn is not None:
+                rotate(view, turned, turns(drawn.angles(np.array([index]))))
+            normalize(self.normalization, view if drawn is None else turned, out[place : place + 1], 1)
 
 
 def _announce(mapped: Any, images: list[list[int]]) -> None:

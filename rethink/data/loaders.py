@@ -72,12 +72,13 @@ class BetonStream:
         labels: npt.NDArray[np.int64],
         pixels: PixelCorruption | None,
         normalization: str = "per_image",
+        view: str = "centre",
     ) -> None:
         """Set the side of what the network sees (pixels), the label of every sample (N,), the pixel corruption (JPEG:
-        none) and the normalization for all passes."""
+        none), the normalization and the view (JPEG: centre or whole) for all passes."""
         if labels.shape != self.true_labels.shape:
             raise ValueError(f"{labels.shape[0]} labels for {self.true_labels.shape[0]} samples")
-        if self._images.configure(side, pixels, normalization):
+        if self._images.configure(side, pixels, normalization, view):
             self._rings.cache_clear()
         self._labels.table = np.ascontiguousarray(labels, np.int64)
 

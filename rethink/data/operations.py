@@ -13,6 +13,7 @@ import numpy as np
 
 from rethink.data.augmentation import Augmentation, centre_views
 from rethink.data.normalization import normalize
+from rethink.data.rotation import rotate, turns
 from rethink.data.uncached import UncachedFile
 from rethink.ffcv_runtime import AllocationQuery, Operation, SimpleRGBImageDecoder, State, kernel
 
@@ -80,9 +81,13 @@ class CroppedImages(Operation):
 
     def generate_code(self) -> Callable[..., Any]:
         def crop(images: Any, out: Any, indices: Any) -> Any:
-            size = images.shape[1:3]
-            if self.augmentation is not None:
-                _copy_views(images, out, self.augmentation.views(indices, size, self.crop))
+            size, drawn = images.shape[1:3], self.augmentation
+            if drawn is not None and drawn.rotation > 0:
+                upright = np.empty_like(out)
+                _copy_views(images, upright, drawn.views(indices, size, self.crop))
+                rotate(upright, out, turns(drawn.angles(indices)))
+            elif drawn is not None:
+                _copy_views(images, out, drawn.views(indices, size, self.crop))
             elif size != (self.crop, self.crop):
                 _copy_views(images, out, centre_views(len(images), size, self.crop))
             else:

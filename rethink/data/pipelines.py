@@ -16,7 +16,7 @@ class ImagePipeline(Protocol):
 
     operations: list[Any]  # of FFCV, the last gives (n, side, side, 3) float32
 
-    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str) -> bool:
+    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str, view: str) -> bool:
         """For all passes; true if the memory of batches changes. Raises ValueError for what cannot be read so."""
 
     def augment(self, augmentation: Augmentation | None) -> None:
@@ -36,7 +36,9 @@ class RawPipeline:
         self._crops, self._normalized = CroppedImages(min(self._size)), NormalizedImages()
         self.operations = [StoredImages(*self._size, file), self._pixels, self._crops, self._normalized]
 
-    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str) -> bool:
+    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str, view: str) -> bool:
+        if view != "centre":
+            raise ValueError(f"view {view} is for JPEG images, not uncompressed ones of one size")
         if not 1 <= side <= min(self._size):
             raise ValueError(f"a crop of {side} does not fit images of {self._size[0]} x {self._size[1]}")
         pixels = pixels or self._uncorrupted
@@ -59,13 +61,13 @@ class JpegPipeline:
         self._views = JpegViews(beton.path, readers, file)
         self.operations = [self._views]
 
-    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str) -> bool:
+    def configure(self, side: int, pixels: PixelCorruption | None, normalization: str, view: str) -> bool:
         if pixels is not None and pixels.kind != "none":
             raise ValueError(f"pixel corruption {pixels.kind} is for uncompressed images of one size, not JPEG")
         if side < 1:
             raise ValueError(f"a view of {side} pixels is none")
         before = self._views.side
-        self._views.side, self._views.normalization = side, normalization
+        self._views.side, self._views.normalization, self._views.view = side, normalization, view
         return before != side
 
     def augment(self, augmentation: Augmentation | None) -> None:

@@ -44,7 +44,7 @@ class StreamPool:
         labels = corrupt_labels(train.true_labels, prepared.classes, spec.label_corruption, spec.corruption_seed)
         for stream, given, split in ((train, labels.given, "train"), (test, test.true_labels, "test")):
             pixels = None if stream.beton.jpeg else corrupted_pixels(spec, prepared, split)
-            stream.configure(spec.image_size, given, pixels, spec.normalization)
+            stream.configure(spec.image_size, given, pixels, spec.normalization, spec.view)
         subset = balanced_subset(labels.true, spec.train_samples, spec.subset_seed)
         return TrialData(train, test, subset, labels, (3, spec.image_size, spec.image_size), prepared.classes)
 
@@ -80,6 +80,11 @@ def check_form(spec: TrialSpec) -> None:
     """Raise SpecError if a spec asks for what the form that its data set is kept in cannot give; no data are needed."""
     if spec.jpeg_quality is not None:
         _check_jpeg(spec)
+    elif spec.view != "centre":
+        raise SpecError(
+            f"view = {spec.view!r} is not allowed: {spec.dataset} is not kept as JPEG; choose centre, and "
+            "image_size for how much of each image is seen"
+        )
     elif spec.random_resized_crop:
         raise SpecError(
             f"random_resized_crop = True is not allowed: {spec.dataset} is not kept as JPEG; choose random_crop with "

@@ -20,9 +20,9 @@ class ModelEntry:
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
     `image_size` is the side of the images that it usually sees on a data set kept as JPEG (pixels; none: the data
-    set's own). `auxiliary`: in training mode the network gives (logits, auxiliary logits), and the loss of the second
-    counts with this weight. `build` draws weights from torch's global generator, which the caller seeds, and touches
-    nothing else.
+    set's own). `auxiliary`: if above 0, the network gives (logits, auxiliary logits) in training mode, and the loss of
+    the second counts with this weight, or the spec's. `build` draws weights from torch's global generator, which the
+    caller seeds, and touches nothing else.
     """
 
     name: str
@@ -47,6 +47,11 @@ class ModelEntry:
                 raise SpecError(f"{option} = {chosen!r} is not allowed: model {self.name!r} does not have this option")
             if chosen is None:
                 defaults[option] = default
+        if spec.auxiliary_weight is not None and not self.auxiliary:
+            raise SpecError(
+                f"auxiliary_weight = {spec.auxiliary_weight!r} is not allowed: model {self.name!r} has no auxiliary "
+                "classifier"
+            )
         return dataclasses.replace(spec, **defaults)
 
 

@@ -81,7 +81,7 @@ def imagenet_spec(**changes: Any) -> TrialSpec:
     values = {
         **{"dataset": "imagenet", "image_size": 299, "jpeg_quality": 90, "max_side": 400, "model": "inception_v3"},
         **{"normalization": "unit", "optimizer": "rmsprop", "learning_rate": 0.045, "learning_rate_decay": 0.94},
-        **{"decay_images": 4000, "random_resized_crop": True, "flip": True, "dropout": 0.2},
+        **{"decay_images": 4000, "view": "whole", "flip": True, "rotation": 25, "dropout": 0.2},
         **{"max_epochs": 1000, "max_steps": 40, "evaluate_steps": 10, "train_eval_samples": 100},
     }
     return spec(**{**values, **changes})

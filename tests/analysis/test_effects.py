@@ -16,7 +16,9 @@ ON = {
     "random_crop": {"random_crop": True, "crop_padding": 4},
     "random_resized_crop": {"random_resized_crop": True},
     "flip": {"flip": True},
-    "augmentation": {"random_resized_crop": True, "flip": True},
+    "random_resized_crop_and_flip": {"random_resized_crop": True, "flip": True},
+    "rotation": {"rotation": 25},
+    "flip_and_rotation": {"flip": True, "rotation": 25},
     "weight_decay": {"weight_decay": 0.01},
     "dropout": {"dropout": 0.5},
     "batch_norm": {"batch_norm": True},
@@ -56,7 +58,8 @@ def test_differences_are_of_pairs_with_and_without(tmp_path, name):
     exact = math.gamma(1.5) / (math.sqrt(1.5) * math.gamma(1))  # Hedges' J for 3 degrees of freedom
     assert row["effect_size"] == pytest.approx(differences.mean() / differences.std(ddof=1) * exact)
     assert row_of(table, "log2_epochs_to_fit")["mean"] == 1
-    strength = {"random_crop": 4, "weight_decay": 0.01, "dropout": 0.5}.get(name)
+    strengths = {"random_crop": 4, "rotation": 25, "flip_and_rotation": 25, "weight_decay": 0.01, "dropout": 0.5}
+    strength = strengths.get(name)
     assert row["strength"] == strength or (strength is None and pd.isna(row["strength"]))
 
 
@@ -91,19 +94,25 @@ def test_strengths_and_contexts_stand_apart_and_the_unpaired_are_counted(tmp_pat
     assert sorted(rows) == [[False, 0.2, 1, 0], [False, 0.5, 1, 1], [True, 0.5, 1, 0]]
 
 
-def test_augmentation_is_both_or_neither(tmp_path):
+def test_two_regularizers_in_one_are_both_or_neither(tmp_path):
     fields = [{}, {"flip": True}, {"random_resized_crop": True}, {"flip": True, "random_resized_crop": True}]
     accuracies = dict(zip([spec(max_epochs=50, **one) for one in fields], (0.7, 0.72, 0.75, 0.8), strict=True))
     table = measured(tmp_path, {one: (10, accuracy) for one, accuracy in accuracies.items()})
     tested = table[table["measure"] == "test_accuracy"]
     rows = tested[["regularizer", "flip", "random_resized_crop", "mean"]].round(6).to_numpy().tolist()
     assert sorted(rows) == [
-        ["augmentation", False, False, 0.1],
         ["flip", False, False, 0.02],
         ["flip", False, True, 0.05],
         ["random_resized_crop", False, False, 0.05],
         ["random_resized_crop", True, False, 0.08],
+        ["random_resized_crop_and_flip", False, False, 0.1],
     ]
+
+
+def test_trials_that_see_other_views_are_no_pair(tmp_path):
+    jpeg = {"max_epochs": 50, "jpeg_quality": 90}
+    specs = [spec(**jpeg, view="whole"), spec(**jpeg, random_resized_crop=True)]
+    assert measured(tmp_path, dict.fromkeys(specs, (10, 0.7))).empty
 
 
 def test_an_unfinished_trial_is_no_result(tmp_path):

@@ -17,7 +17,8 @@ from analysis.report import write_report
 from analysis.tables import published_tables
 from rethink.run_directory import RunDirectory
 
-OFF: dict[str, Any] = {"random_resized_crop": False, "flip": False}
+OFF: dict[str, Any] = {"flip": False, "rotation": 0}
+RESIZED: dict[str, Any] = {"view": "centre", "random_resized_crop": True, "flip": True, "rotation": 0}
 SEEDS: list[dict[str, Any]] = [{}, OFF, {**OFF, "learning_rate_decay": 1}]
 NAMES = [
     "augmentation + LR schedule + dropout",
@@ -25,8 +26,8 @@ NAMES = [
     "no augmentation + no LR schedule + dropout",
 ]
 PAPERS: list[dict[str, Any]] = [  # the rows of Table 2, in order
-    {"weight_decay": 4e-5},
-    {"dropout": 0},
+    {**RESIZED, "weight_decay": 4e-5},
+    {**RESIZED, "dropout": 0},
     {**OFF, "dropout": 0, "weight_decay": 4e-5},
     {**OFF, "dropout": 0},
     {**OFF, "weight_decay": 4e-5, "label_corruption": 1},
@@ -71,22 +72,29 @@ def curves(axes: Any) -> list[Any]:
 def test_variants_are_told_by_augmentation_schedule_and_dropout(tmp_path: Path) -> None:
     further: list[dict[str, Any]] = [
         {"weight_decay": 4e-5},
-        {"flip": False, "dropout": 0},
+        {"rotation": 20},
+        {**RESIZED, "weight_decay": 4e-5},
+        {**RESIZED, "flip": False, "dropout": 0},
         {**OFF, "random_crop": True, "crop_padding": 0},
     ]
     trials = load(made(tmp_path, [*SEEDS, *further]).root).trials
     assert imagenet_variants(trials).tolist() == [
         *NAMES,
-        "augmentation + LR schedule + weight decay + dropout",
+        "flip + rotation 25° + LR schedule + weight decay + dropout",
+        "flip + rotation 20° + LR schedule + dropout",
+        "random resized crop + flip + LR schedule + weight decay + dropout",
         "random resized crop + LR schedule",
         "random crop + LR schedule + dropout",
     ]
     assert regularizers(trials).tolist() == [
-        *["augmentation + dropout", "dropout", "dropout", "augmentation + weight decay + dropout"],
+        *["flip + rotation 25° + dropout", "dropout", "dropout", "flip + rotation 25° + weight decay + dropout"],
+        *["flip + rotation 20° + dropout", "random resized crop + flip + weight decay + dropout"],
         *["random resized crop", "random crop + dropout"],
     ]
     texts = [augmentation_text(trial) for trial in trials.to_dict("records")]
-    assert texts == ["yes", "no", "no", "yes", "random resized crop", "random crop 0"]
+    turned = "flip + rotation 25°"
+    assert texts[:5] == [turned, "no", "no", turned, "flip + rotation 20°"]
+    assert texts[5:] == ["random resized crop + flip", "random resized crop", "random crop 0"]
 
 
 def test_strengths_and_schedules_that_differ_are_no_one_line(tmp_path: Path) -> None:
@@ -190,9 +198,11 @@ def test_small_images_and_imagenet_keep_apart(tmp_path: Path) -> None:
 
 def test_table_2_has_every_cell_beside_the_papers(tmp_path: Path) -> None:
     rows = rows_of(load(made(tmp_path, PAPERS, seeds=(0, 1)).root), "ImageNet (Table 2)")
+    resized = "random resized crop + flip"
+    assert [row["view"] for row in rows] == ["centre"] * 2 + ["whole"] * 5
     assert [(row["labels"], row["augmentation"], row["dropout"], row["weight decay"]) for row in rows] == [
-        ("true labels", "yes", "0.2", "4e-05"),
-        ("true labels", "yes", "no", "no"),
+        ("true labels", resized, "0.2", "4e-05"),
+        ("true labels", resized, "no", "no"),
         ("true labels", "no", "no", "4e-05"),
         ("true labels", "no", "no", "no"),
         ("random labels", "no", "0.2", "4e-05"),
@@ -228,13 +238,14 @@ def test_what_parentheses_and_stars_are_is_said_above(tmp_path: Path) -> None:
         {"model": "alexnet"},
         {"learning_rate_decay": 1},
         {"flip": False},
+        {"view": "whole", "random_resized_crop": False, "rotation": 25},
         {"random_resized_crop": False, "flip": False, "random_crop": True, "crop_padding": 0},
         {"weight_decay": 0},
         {"label_corruption": 1},
     ],
 )
 def test_a_cell_that_the_paper_does_not_have_has_no_published_numbers(tmp_path: Path, changes: dict[str, Any]) -> None:
-    fields = {"weight_decay": 4e-5, **changes}
+    fields = {**RESIZED, "weight_decay": 4e-5, **changes}
     (row,) = rows_of(load(made(tmp_path, [fields]).root), "ImageNet (Table 2)")
     assert {value for name, value in row.items() if name.endswith("published")} == {"—"}
 

@@ -18,7 +18,7 @@ from torchvision.transforms import Normalize
 
 from benchmarks.page_cache import pages_held
 from rethink.corruption.pixels import pixel_corruption
-from rethink.data.augmentation import Augmentation, centre_boxes
+from rethink.data.augmentation import Augmentation, plain_boxes
 from rethink.data.beton import Beton, prepare
 from rethink.data.loaders import BetonStream
 from rethink.data.writing import Writing
@@ -99,7 +99,9 @@ def expected_views(beton: Beton, side: int, augmentation: Augmentation | None) -
     """(n, side, side, 3): boxes cut out by NumPy, scaled by FFCV, mirrored by NumPy."""
     images = decoded_images(beton)
     sizes = sizes_of(images)
-    boxes = centre_boxes(*sizes) if augmentation is None else augmentation.boxes(np.arange(len(images)), *sizes)
+    boxes = (
+        plain_boxes("centre", *sizes) if augmentation is None else augmentation.boxes(np.arange(len(images)), *sizes)
+    )
     views = np.empty((len(images), side, side, 3), np.uint8)
     for image, view, (top, left, height, width, mirrored) in zip(images, views, boxes, strict=True):
         cut = np.ascontiguousarray(image[top : top + height, left : left + width])

@@ -19,6 +19,7 @@ from rethink.runner import resume, start
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
 from rethink.weight_commands import sweep_from
+from rethink.weight_evaluation import told_of_maker
 from rethink.weight_files import read_weights
 
 
@@ -90,7 +91,8 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
 
 def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     file, fields = read_weights(path), spec_overrides(arguments)
-    file.check_said(fields)
+    for line in told_of_maker(file):
+        print(line)
     sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
     options = run_options(arguments)

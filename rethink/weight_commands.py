@@ -23,7 +23,7 @@ DEVICES = ("cpu", "cuda")
 PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
 STORED_FORM = ("max_side", "jpeg_quality")
 LABELS = ("train_samples", "label_corruption", "corruption_seed", "pixel_corruption")
-EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "normalization", *LABELS)
+EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "view", "normalization", *LABELS)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
@@ -51,7 +51,7 @@ def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
     What belongs to another protocol or data set than those asked for is left open.
     """
     if file.spec is None:
-        block: dict[str, Any] = {"protocol": "seed", **SEED_NETWORK}
+        block: dict[str, Any] = dict(SEED_NETWORK)
     else:
         recipe = {name for recipe in PROTOCOLS.values() for name in recipe} if "protocol" in fields else set()
         form = set(STORED_FORM) if "dataset" in fields else set()

@@ -16,8 +16,17 @@ from rethink.protocol import complete
 from rethink.spec import SpecError, TrialSpec
 from rethink.weight_files import WeightFile, check_weights_fit
 
-SEED_NETWORK = {"dataset": "imagenet", "model": "inception_v3"}  # of a file that does not say what it holds
-_OF_TRAINING = ("random_crop", "crop_padding", "random_resized_crop", "flip", "train_eval_samples", "start_from")
+# Of a file that does not say what it holds.
+SEED_NETWORK = {"protocol": "seed", "dataset": "imagenet", "model": "inception_v3"}
+_OF_TRAINING = (
+    "random_crop",
+    "crop_padding",
+    "random_resized_crop",
+    "flip",
+    "rotation",
+    "train_eval_samples",
+    "start_from",
+)
 _OF_THE_DATA_SET = ("max_side", "jpeg_quality", "train_samples", "label_corruption")  # not of another one
 _OTHER_DATA = "         not the images, or not in the form, that it was trained on"
 
@@ -35,15 +44,21 @@ class Evaluated(NamedTuple):
 def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
     """The file's own spec with these fields in their place; a file without one is the seed's Inception V3.
 
-    Raises SpecError for a field that a file without a spec leaves open, or that does not fit.
+    So images are seen as they were in training, unaugmented. Raises SpecError for a field that does not fit.
     """
-    file.check_said(fields)
     if file.spec is None:
         return complete({**SEED_NETWORK, **fields})
     left_out = set(_OF_TRAINING)
     if fields.get("dataset", file.spec.dataset) != file.spec.dataset:
         left_out.update(_OF_THE_DATA_SET)
     return complete({**dict(file.spec.but(left_out)), **fields})
+
+
+def told_of_maker(file: WeightFile) -> list[str]:
+    """A line that says what is assumed of a file that does not say how it was trained."""
+    if file.spec is not None:
+        return []
+    return [f"{file.path} does not say how it was trained: by the seed's scripts, where no option says otherwise"]
 
 
 def evaluate_weights(file: WeightFile, spec: TrialSpec, places: DataPlaces, device: str) -> Evaluated:
@@ -71,9 +86,11 @@ def to_text(file: WeightFile, result: Evaluated) -> str:
     spec = result.spec
     labels = f", labels corrupted at level {spec.label_corruption:g}" if spec.label_corruption else ""
     pixels = f", {spec.pixel_corruption}" if spec.pixel_corruption != "none" else ""
+    views = f"view {spec.view}, " if spec.jpeg_quality is not None else ""
     lines = [
+        *told_of_maker(file),
         f"weights  {file.path}: {spec.model}, {result.classes} classes, after {file.steps:,} steps",
-        f"images   {spec.dataset}, {spec.image_size} pixels a side, normalization {spec.normalization}{pixels}",
+        f"images   {spec.dataset}, {views}{spec.image_size} pixels a side, normalization {spec.normalization}{pixels}",
         *([_OTHER_DATA] if result.is_own is False else []),
         "",
         f"{'':7}{'images':>10}{'top-1':>9}{'top-5':>9}",

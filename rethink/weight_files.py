@@ -1,7 +1,7 @@
 """Files of weights: exports, a run's own checkpoints, and the seed's .pth.tar. Reading one never runs code from it."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -16,7 +16,7 @@ from rethink import models
 from rethink.checked_files import open_plain
 from rethink.checkpoint_file import TrialState, ends_like_checkpoint, load_tensors, read_checkpoint
 from rethink.export_card import card_path, read_card
-from rethink.spec import NORMALIZATIONS, SpecError, TrialSpec
+from rethink.spec import SpecError, TrialSpec
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -70,12 +70,6 @@ class WeightFile:
     steps: int
     images_seen: int | None
     data: Mapping[str, Any] | None = None  # what it was trained on: content_sha256 and, of an export, class_names
-
-    def check_said(self, fields: Collection[str]) -> None:
-        """Raise SpecError if neither the file nor these fields say how its network's pixels were scaled."""
-        if self.spec is None and "normalization" not in fields:
-            choices = " or ".join(NORMALIZATIONS)
-            raise SpecError(f"{self.path} does not say how pixels were scaled: give --normalization {choices}")
 
     def start_state(self, spec: TrialSpec) -> dict[str, Any]:
         """What `Training.start_from` takes. `check_start` and `check_start_fits` tell whether it may."""

@@ -17,6 +17,7 @@ MakeTraining = Callable[..., Training]
 MODELS: list[dict[str, Any]] = [
     {"model": "mlp_1x512", "dropout": 0.5},
     {"model": "mlp_3x512", "random_crop": True, "flip": True, "weight_decay": 5e-4, "pixel_corruption": "gaussian"},
+    {"model": "mlp_1x512", "flip": True, "rotation": 25},
     {"model": "alexnet_small", "train_samples": 60, "dropout": 0.3, "batch_size": 32},
     {"model": "inception_small", "train_samples": 30, "batch_size": 16, "image_size": 14},
     {"model": "wide_resnet", "depth": 10, "train_samples": 30, "batch_size": 16, "precision": "bf16"},
@@ -51,10 +52,13 @@ def test_a_restored_trial_goes_on_bit_for_bit(
     assert weights(resumed) == weights(undisturbed)
 
 
-def test_augmentation_reaches_the_steps_and_never_a_check_or_a_test(make_training: MakeTraining) -> None:
+@pytest.mark.parametrize("toggles", [{"random_crop": True, "flip": True}, {"rotation": 25}], ids=["crop", "rotation"])
+def test_augmentation_reaches_the_steps_and_never_a_check_or_a_test(
+    make_training: MakeTraining, toggles: dict[str, Any]
+) -> None:
     """With a step too small to move a weight, plain and augmented training score the same network."""
     still = {"learning_rate": 1e-30, "max_epochs": 1}
-    plain, augmented = (make_training(**still, **on) for on in ({}, {"random_crop": True, "flip": True}))
+    plain, augmented = (make_training(**still, **on) for on in ({}, toggles))
     (one,), (other,) = train(plain, 1), train(augmented, 1)
     assert one["train_loss"] != other["train_loss"]
     assert one["exact_train_accuracy"] == other["exact_train_accuracy"]
@@ -72,7 +76,9 @@ def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTra
     assert last.exact_train_accuracy == 1.0
 
 
-@pytest.mark.parametrize("toggle", [{"flip": True}, {"random_crop": True}, {"weight_decay": 5e-4}, {"dropout": 0.5}])
+@pytest.mark.parametrize(
+    "toggle", [{"flip": True}, {"random_crop": True}, {"rotation": 25}, {"weight_decay": 5e-4}, {"dropout": 0.5}]
+)
 def test_every_regularizer_changes_training(make_training: MakeTraining, toggle: dict[str, Any]) -> None:
     assert train(make_training(**toggle), 2) != train(make_training(), 2)
 

@@ -152,15 +152,18 @@ def test_a_clipped_gradient_moves_weights_by_its_norm_at_most(make_training: Mak
     assert moved[0.01] == pytest.approx(0.5 * 0.01, rel=1e-3)
 
 
-def test_the_auxiliary_classifiers_loss_counts_with_its_weight(make_imagenet_training: MakeTraining) -> None:
-    """The first step descends loss + 0.4 · auxiliary loss, computed here; recorded is the loss alone."""
-    training = make_imagenet_training(max_steps=1, momentum=0.0, learning_rate=1.0)
+@pytest.mark.parametrize(("given", "counts"), [(None, 0.4), (0.0, 0.0), (1.5, 1.5)])
+def test_the_auxiliary_classifiers_loss_counts_with_its_weight(
+    make_imagenet_training: MakeTraining, given: float | None, counts: float
+) -> None:
+    """The first step descends loss + weight · auxiliary loss, computed here; recorded is the loss alone."""
+    training = make_imagenet_training(max_steps=1, momentum=0.0, learning_rate=1.0, auxiliary_weight=given)
     network, data = training.model, training._data
     twin = make_imagenet_training(max_steps=1).model
     batch = next(data.train.batches(training._epoch_order()[:8], 8, torch.device("cpu")))
     logits, auxiliary = twin.train()(batch.images.clone())
     loss = F.cross_entropy(logits, batch.labels.clone())
-    (loss + 0.4 * F.cross_entropy(auxiliary, batch.labels.clone())).backward()
+    (loss + counts * F.cross_entropy(auxiliary, batch.labels.clone())).backward()
     expected = {name: weight.detach() - weight.grad for name, weight in twin.named_parameters()}
     record = next(training.records())
     assert record.train_loss == pytest.approx(loss.item(), rel=1e-6)
@@ -182,16 +185,20 @@ IMAGENET: dict[str, Any] = {
 }
 
 
+SEEDS: dict[str, Any] = {**IMAGENET, "protocol": "seed", "random_resized_crop": False, "rotation": 25}
+
+
+@pytest.mark.parametrize("recipe", [IMAGENET, SEEDS], ids=["szegedy2016", "seed"])
 def test_imagenets_recipe_stopped_in_mid_epoch_goes_on_bit_for_bit(
-    make_imagenet_training: MakeTraining, tmp_path: Path
+    make_imagenet_training: MakeTraining, tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
-    undisturbed = make_imagenet_training(**IMAGENET)
+    undisturbed = make_imagenet_training(**recipe)
     expected = rows(undisturbed)
     assert [row["steps"] for row in expected] == [4, 6, 8, 12]
-    stopped = make_imagenet_training(**IMAGENET)
+    stopped = make_imagenet_training(**recipe)
     list(itertools.islice(stopped.steps_and_records(), 9))
     torch.save(stopped.state_dict(), tmp_path / "state.pt")
-    resumed = make_imagenet_training(**IMAGENET)
+    resumed = make_imagenet_training(**recipe)
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert rows(resumed) == expected[-1:]
     assert weights(resumed) == weights(undisturbed)

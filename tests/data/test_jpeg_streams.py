@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import pytest
 import torch
 from ffcv.libffcv import imdecode
 from ffcv.libffcv import resize_crop as resize_array
-from torchvision.transforms import Normalize
+from torchvision.transforms import Normalize, Resize
 
 from benchmarks.page_cache import pages_held
 from rethink.corruption.pixels import pixel_corruption
 from rethink.data.augmentation import Augmentation, plain_boxes
 from rethink.data.beton import Beton, prepare
 from rethink.data.loaders import BetonStream
+from rethink.data.rotation import rotate, turns
 from rethink.data.writing import Writing
 from rethink.ffcv_runtime import PipelineError, Reader
 from tests.made_jpegs import make_ilsvrc
@@ -29,6 +31,7 @@ CPU = torch.device("cpu")
 ORDER = np.random.default_rng(0).permutation(24)
 RESIZED = Augmentation(None, True, seed=3, epoch=2, resized=True)
 MIRRORED = Augmentation(None, True, seed=3, epoch=2)
+TURNED = Augmentation(None, True, seed=3, epoch=2, rotation=25.0)
 Make = Callable[..., BetonStream]
 
 
@@ -95,19 +98,19 @@ def sizes_of(images: list[npt.NDArray[np.uint8]]) -> tuple[npt.NDArray[np.int64]
     return np.array([len(image) for image in images]), np.array([image.shape[1] for image in images])
 
 
-def expected_views(beton: Beton, side: int, augmentation: Augmentation | None) -> npt.NDArray[np.uint8]:
+def expected_views(
+    beton: Beton, side: int, augmentation: Augmentation | None, view: str = "centre"
+) -> npt.NDArray[np.uint8]:
     """(n, side, side, 3): boxes cut out by NumPy, scaled by FFCV, mirrored by NumPy."""
     images = decoded_images(beton)
-    sizes = sizes_of(images)
-    boxes = (
-        plain_boxes("centre", *sizes) if augmentation is None else augmentation.boxes(np.arange(len(images)), *sizes)
-    )
+    sizes, numbers = sizes_of(images), np.arange(len(images))
+    boxes = plain_boxes(view, *sizes) if augmentation is None else augmentation.boxes(numbers, *sizes, view)
     views = np.empty((len(images), side, side, 3), np.uint8)
-    for image, view, (top, left, height, width, mirrored) in zip(images, views, boxes, strict=True):
+    for image, out, (top, left, height, width, mirrored) in zip(images, views, boxes, strict=True):
         cut = np.ascontiguousarray(image[top : top + height, left : left + width])
-        resize_array(cut, 0, height, 0, width, view)
+        resize_array(cut, 0, height, 0, width, out)
         if mirrored:
-            view[:] = view[:, ::-1].copy()
+            out[:] = out[:, ::-1].copy()
     return views
 
 
@@ -118,6 +121,35 @@ def test_views_are_ffcvs_scaling_of_their_boxes(
 ) -> None:
     views = grey_levels(read(make_stream(side), augmentation))
     assert np.array_equal(views, expected_views(beton, side, augmentation))
+
+
+@pytest.mark.parametrize("augmentation", [None, MIRRORED], ids=["plain", "mirrored"])
+def test_the_whole_view_is_all_of_each_image_resized(
+    make_stream: Make, beton: Beton, augmentation: Augmentation | None
+) -> None:
+    """As torchvision's Resize((224, 224)) of the whole image has it, but for the resampling."""
+    stream = make_stream()
+    stream.configure(224, stream.true_labels, None, "unit", "whole")
+    views = grey_levels(read(stream, augmentation))
+    assert np.array_equal(views, expected_views(beton, 224, augmentation, "whole"))
+    numbers = np.arange(24)
+    mirrored = augmentation.boxes(numbers, numbers + 9, numbers + 9)[:, 4] if augmentation else np.zeros(24)
+    for image, view, flip in zip(decoded_images(beton), views, mirrored, strict=True):
+        theirs = np.asarray(Resize((224, 224))(PIL.Image.fromarray(image)), np.float64)
+        assert np.abs(view - (theirs[:, ::-1] if flip else theirs)).mean() < 3
+    stream.configure(224, stream.true_labels, None, "unit")
+    assert np.array_equal(grey_levels(read(stream, augmentation)), expected_views(beton, 224, augmentation))
+
+
+@pytest.mark.parametrize("view", ["centre", "whole"])
+def test_the_scaled_and_mirrored_view_is_turned(make_stream: Make, beton: Beton, view: str) -> None:
+    upright = expected_views(beton, 224, MIRRORED, view)
+    expected = np.empty_like(upright)
+    rotate(upright, expected, turns(TURNED.angles(np.arange(24))))
+    for readers, batch_size in ((1, 7), (3, 24)):
+        stream = make_stream(readers=readers)
+        stream.configure(224, stream.true_labels, None, "unit", view)
+        assert np.array_equal(grey_levels(read(stream, TURNED, batch_size)), expected)
 
 
 def test_the_centre_is_that_of_ffcvs_own_decoder(make_stream: Make, beton: Beton, tmp_path: Path) -> None:

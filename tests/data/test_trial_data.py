@@ -39,6 +39,7 @@ def make(**fields: Any) -> TrialSpec:
         ({**JPEG, "train_eval_samples": 25}, ("train_eval_samples = 25", "24")),
         ({**JPEG, "train_samples": 9, "train_eval_samples": 10}, ("train_eval_samples = 10", "9")),
         ({**RAW, "random_resized_crop": True}, ("random_resized_crop = True", "random_crop")),
+        ({**RAW, "view": "whole"}, ("view = 'whole'", "centre")),
         ({**RAW, "image_size": 29}, ("image_size = 29", "28")),
         ({**RAW, "train_samples": 5001}, ("train_samples = 5001", "5000")),
         ({**RAW, "random_crop": True, "crop_padding": 0}, ("crop_padding = 0", "pad by 1")),
@@ -61,6 +62,7 @@ def test_what_a_data_set_cannot_give_is_refused_in_one_line(
         JPEG,
         {**JPEG, "image_size": 500, "random_resized_crop": True, "flip": True, "train_eval_samples": 24},
         {**JPEG, "max_side": None, "image_size": 600},
+        {**JPEG, "view": "whole", "flip": True, "rotation": 25},
         {**RAW, "random_crop": True, "crop_padding": 4, "normalization": "unit", "train_eval_samples": 5000},
     ],
 )
@@ -68,14 +70,15 @@ def test_what_fits_is_not_refused(fields: dict[str, Any], jpegs: PreparedData, p
     check_fits(make(**fields), jpegs if fields["dataset"] == "imagenet" else prepared)
 
 
-def test_both_streams_are_what_the_spec_says(jpegs: PreparedData) -> None:
-    spec = make(**JPEG, normalization="imagenet", label_corruption=0.5, train_samples=12)
+@pytest.mark.parametrize("view", ["centre", "whole"])
+def test_both_streams_are_what_the_spec_says(jpegs: PreparedData, view: str) -> None:
+    spec = make(**JPEG, normalization="imagenet", view=view, label_corruption=0.5, train_samples=12)
     data = StreamPool(read_ahead=True, readers=2, os_cache=False).open(spec, jpegs)
     assert data.input_shape == (3, 224, 224)
-    drawn = Augmentation(None, True, 0, 1, resized=True)
+    drawn = Augmentation(None, True, 0, 1, resized=view == "centre", rotation=10)
     for stream, beton, augmentation in ((data.train, jpegs.train, drawn), (data.test, jpegs.test, None)):
         plain = BetonStream(beton, read_ahead=False)
-        plain.configure(224, plain.true_labels, None, "imagenet")
+        plain.configure(224, plain.true_labels, None, "imagenet", view)
         order = np.arange(beton.samples)
         given, expected = (next(s.batches(order, len(order), CPU, augmentation)) for s in (stream, plain))
         assert torch.equal(given.images, expected.images)

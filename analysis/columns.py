@@ -99,6 +99,7 @@ _OUTCOME = (
     Column("attempts", "Int64", "", "attempts begun"),
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the trial's row files"),
     Column("rows_from_ray", "Int64", "rows", "rows whose own line is lost and which Ray's log of the run still has"),
+    Column("missing_rows", "Int64", "rows", "rows that are lost altogether, told by the numbers of those after them"),
 )
 _PROVENANCE = (
     Column("host", "category", "", "machine of the last attempt"),
@@ -274,8 +275,7 @@ _SECTIONS = (
         "epochs",
         "`load(...).epochs`: one row per trial and epoch, and per evaluation inside an epoch (`evaluate_steps`; there "
         "`epoch`, from 0, counts those finished, and `fitted` is null), however often a trial was restored: of each "
-        "step, that of the last attempt that reached it, up to the row that ended the trial. Rows of before `row`, "
-        "the `top5` and the `train_eval` columns existed have `epoch` as `row` and null in the others. Other spec "
+        "step, that of the last attempt that reached it, up to the row that ended the trial. Other spec "
         "columns: merge with `trials` on `run` and `spec_id`. `learning_rate` is here the schedule's, in `trials` the "
         "initial one.",
         EPOCHS,

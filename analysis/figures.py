@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -16,10 +15,10 @@ from analysis.lines import levels_of
 from analysis.rates_figure import rates_figure, rates_of
 from analysis.tables import to_markdown
 from rethink.run_directory import find_runs
+from rethink.run_record import RunRecord
 from rethink.spec import SpecError
 
-_ENTRIES = ("sweep", "variant", "command", "created", "data")  # of run.json
-Runs = Mapping[str, Mapping[str, Any]]  # run.json by the run's name
+Runs = Mapping[str, RunRecord]  # run.json by the run's name
 
 
 def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
@@ -46,24 +45,19 @@ def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[
     """
     if frames.trials.empty:
         raise SpecError("the runs asked for no trial: there is nothing to draw")
-    classes = {data["classes"] for run in runs.values() for data in run["data"].values() if "classes" in data}
+    classes = {data.classes for run in runs.values() for data in run.data.values()}
     dates = created(runs)
     return _figures(frames, lambda trials: scale(trials, dates), classes, across)
 
 
 def read_runs(run_paths: Sequence[str | Path]) -> Runs:
-    """What run.json says of each run, by the run's name. Raises SpecError for one that lacks an entry."""
-    runs = {}
-    for run in find_runs([Path(path) for path in run_paths]):
-        runs[run.root.resolve().name] = recorded = run.read_run()
-        if missing := [name for name in _ENTRIES if name not in recorded]:
-            raise SpecError(f"{run.run_file} lacks {', '.join(missing)}: put back a whole copy")
-    return runs
+    """What run.json says of each run, by the run's name. Raises SpecError for one that is damaged."""
+    return {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
 
 
 def created(runs: Runs) -> dict[str, str]:
     """When each run was started, ISO 8601."""
-    return {name: run["created"] for name, run in runs.items()}
+    return {name: run.created.isoformat() for name, run in runs.items()}
 
 
 def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, Figure]]:

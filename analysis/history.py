@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rethink import metrics
-from rethink.run_directory import Attempt, rows_of
+from rethink.rows import Attempt, rows_of
 from rethink.spec import TrialSpec
 
 Row = Mapping[str, Any]

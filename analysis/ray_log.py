@@ -3,17 +3,26 @@
 Ray hears of a trial at most once a `report_seconds`, so its log lacks rows; that with which a trial ends, it has.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from analysis.columns import RECORD
-from rethink.metrics import of_any_version
-from rethink.run_directory import Attempt, RunDirectory, read_json_lines
+import msgspec
+
+from rethink.checked_files import read_plain
+from rethink.metrics import RowLine
+from rethink.rows import Attempt, decode_lines, numbered_lines, warn_of_damage
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 
-_NAMES = [column.name for column in RECORD]
+
+class _Config(msgspec.Struct, frozen=True):
+    spec: dict[str, Any]
+
+
+_Logged = msgspec.defstruct(  # a row among much else, such as the configuration that Ray gave the trial
+    "Logged", [("config", _Config)], bases=(RowLine,), kw_only=True, frozen=True, forbid_unknown_fields=False
+)
 
 
 class RayLog:
@@ -27,16 +36,35 @@ class RayLog:
         return sorted(self._run.tune.glob("start-*"))
 
     def attempt(self, spec: TrialSpec) -> Attempt:
-        """What Ray logged of a trial, over all starts of the run, as one attempt; nothing: one without rows."""
+        """What Ray logged of a trial, over all starts of the run, as one attempt; nothing: one without rows.
+
+        Warns of lines that are damaged, or another trial's, and of files that cannot be read.
+        """
         rows: list[dict[str, Any]] = []
+        damage: list[str] = []
         for start in self._starts:
             path = start / spec.name / "result.json"
-            if path.is_file():
-                lines, _ = read_json_lines(path)
-                whole = filter(_is_whole, map(of_any_version, lines))
-                rows += [{name: line[name] for name in _NAMES} for line in whole]
-        return Attempt(spec.spec_id, 0, rows=rows)
+            if not path.exists():
+                continue
+            own, damaged = _read(path, spec)
+            warn_of_damage(f"Ray's log {path}", damaged)
+            rows += own
+            damage += damaged
+        return Attempt(spec.spec_id, 0, rows=rows, damage=tuple(damage))
 
 
-def _is_whole(line: Mapping[str, Any]) -> bool:
-    return line.keys() >= set(_NAMES)
+def _read(path: Path, spec: TrialSpec) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    try:
+        lines = numbered_lines(read_plain(path))
+    except OSError as error:
+        return [], (f"it cannot be read ({error.strerror})",)
+    logged, damage = decode_lines(lines, _Logged)
+    asked = spec.to_dict()
+    rows, strange = [], []
+    for line, entry in logged:
+        row = msgspec.structs.asdict(entry)
+        if row.pop("config").spec == asked:
+            rows.append(row)
+        else:
+            strange.append(f"line {line}: it is of another trial")
+    return rows, (*damage, *strange)

@@ -12,8 +12,8 @@ from analysis.columns import EPOCHS, JOINED, RECORD, TRIALS
 from analysis.history import Row, status, stop_reason
 from analysis.reading import Trial
 from analysis.typed import concatenated, typed_rows
-from rethink.run_directory import Attempt
-from rethink.spec import SpecError, TrialSpec
+from rethink.rows import Attempt
+from rethink.spec import TrialSpec
 
 _OF_LAST_ROW = (
     "train_loss",
@@ -57,10 +57,7 @@ def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
     records = [_record(run, trial) for trial in trials]
     table = typed_rows(records, TRIALS)
     rows = [row for trial in trials for row in trial.rows]
-    try:
-        measured = typed_rows(rows, RECORD)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{run}: a row holds a value of another type than its column's ({error})") from error
+    measured = typed_rows(rows, RECORD)
     return table, joined(table, measured, [len(trial.rows) for trial in trials])
 
 
@@ -86,10 +83,11 @@ def _record(run: str, trial: Trial) -> dict[str, Any]:
         **_at_last_row(last),
         "best_test_accuracy": _best(trial.rows, "test_accuracy"),
         "best_test_top5_accuracy": _best(trial.rows, "test_top5_accuracy"),
-        "seconds": _seconds(trial.rows),
+        "seconds": None if trial.missing_rows else _seconds(trial.rows),
         "attempts": len(trial.attempts),
         "damaged_lines": trial.damaged_lines,
         "rows_from_ray": trial.rows_from_ray,
+        "missing_rows": trial.missing_rows,
         **_provenance(trial.attempts),
     }
 
@@ -117,7 +115,8 @@ def _epoch_length(spec: TrialSpec, ends: list[tuple[int, int]]) -> int | None:
     """Steps of an epoch, from (epochs, steps) after whole ones, whichever rows are lost, or from the spec."""
     if len(ends) > 1:
         (epoch, steps), (later, further) = ends[0], ends[-1]
-        return (further - steps) // (later - epoch)
+        if later > epoch:  # else a row tells a wrong epoch
+            return (further - steps) // (later - epoch) or None
     if ends and spec.train_samples is not None:
         return -(-spec.train_samples // spec.batch_size)
     return None
@@ -135,18 +134,16 @@ def _at_last_row(last: Row | None) -> dict[str, float | None]:
     return values
 
 
-def _seconds(rows: list[Row]) -> float | None:
-    if rows and len(rows) < rows[-1]["row"]:
-        return None  # a row is lost: the sum would be too small
+def _seconds(rows: list[Row]) -> float:
     return float(sum(row[name] for row in rows for name in _TIMES))
 
 
 def _provenance(attempts: list[Attempt]) -> dict[str, Any]:
-    first, last = (attempts[0].header, attempts[-1].header) if attempts else ({}, {})
-    versions = last.get("versions") or {}
+    first, last = (attempts[0].header, attempts[-1].header) if attempts else (None, None)
+    versions = last.versions if last else {}
     return {
-        **{name: last.get(name) for name in ("host", "device", "threads", "data_sha256")},
+        **{name: getattr(last, name, None) for name in ("host", "device", "threads", "data_sha256")},
         "code_version": versions.get("rethink"),
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or None,
-        "started": first.get("started"),
+        "started": first.started if first else None,
     }

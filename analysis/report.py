@@ -21,6 +21,7 @@ from analysis.table import Table
 from analysis.tables import READING, published_tables
 from analysis.trial_tables import MOST_TRIALS, all_trials, trial_tables
 from rethink.run_directory import RunDirectory, find_runs, replace_file
+from rethink.run_record import RunRecord
 
 _PAGE = Path(__file__).parent / "page"
 _EXAMPLE = re.compile(r"(?P<dataset>.+)/(?P<pixels>[a-z_]*?)_?p(?P<level>[\d.e-]+)_seed(?P<seed>\d+)")
@@ -34,7 +35,7 @@ def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     page = environment.get_template("report.html").render(
-        title=f"rethink report: {', '.join(dict.fromkeys(_spaced(run['sweep']) for run in runs.values()))}",
+        title=f"rethink report: {', '.join(dict.fromkeys(_spaced(run.sweep) for run in runs.values()))}",
         scale=scale(frames.trials, created(runs)) if len(frames.trials) else "no trial",
         tiles=_tiles(frames),
         warnings=list(_warnings(frames, runs)),
@@ -78,7 +79,7 @@ def _warnings(frames: Frames, runs: Runs) -> Iterator[str]:
     if unended:
         yield f"{unended} trials have not ended: they are running, waiting or interrupted."
     for name, run in runs.items():
-        if "dirty" in run.get("versions", {}).get("rethink", ""):
+        if "dirty" in run.versions.get("rethink", ""):
             yield f"{name} ran code with changes that no commit has."
 
 
@@ -87,16 +88,16 @@ def _runs_table(trials: pd.DataFrame, runs: Runs) -> Table:
     rows = []
     for name, run in runs.items():
         own = trials[trials["run"] == name]
-        started, code = run["created"][:16].replace("T", " "), run.get("versions", {}).get("rethink", "?")
+        started, code = f"{run.created:%Y-%m-%d %H:%M}", run.versions.get("rethink", "?")
         fitted = str(int(own["fitted"].sum()))
-        rows.append([name, run["sweep"], run["variant"], started, str(len(own)), fitted, ", ".join(run["data"]), code])
+        rows.append([name, run.sweep, run.variant, started, str(len(own)), fitted, ", ".join(run.data), code])
     return Table("Runs", "", head, rows)
 
 
 def _sweeps(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
     """Figures, published tables and statistics of each sweep, its runs taken together."""
-    for sweep in dict.fromkeys(run["sweep"] for run in runs.values()):
-        own = {name: run for name, run in runs.items() if run["sweep"] == sweep}
+    for sweep in dict.fromkeys(run.sweep for run in runs.values()):
+        own = {name: run for name, run in runs.items() if run.sweep == sweep}
         part = _of_runs(frames, list(own))
         if part.trials.empty:
             continue
@@ -117,7 +118,7 @@ def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
 
 def _figures(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
     """Each figure as it stands on paper, and, where that is wider than a phone, with its panels one below another."""
-    sweep = next(iter(runs.values()))["sweep"]
+    sweep = next(iter(runs.values())).sweep
     for (name, figure), (_, narrow) in zip(figures(frames, runs), figures(frames, runs, across=1), strict=True):
         title = figure.texts[0].get_text().replace("\n", " ")
         drawings = {"": figure}
@@ -144,17 +145,17 @@ def _example_name(tag: str) -> str:
     return f"{match['dataset']}, {pixels} pixels, label corruption {match['level']}, corruption seed {match['seed']}"
 
 
-def _reproduction(name: str, run: Mapping[str, Any], trials: pd.DataFrame) -> dict[str, Any]:
-    versions = run.get("versions", {})
+def _reproduction(name: str, run: RunRecord, trials: pd.DataFrame) -> dict[str, Any]:
+    versions = run.versions
     _, _, commit = versions.get("rethink", "").partition("+")
-    commands = [*([f"git checkout {commit.removesuffix('-dirty')}"] if commit else []), _command(run["command"])]
+    commands = [*([f"git checkout {commit.removesuffix('-dirty')}"] if commit else []), _command(run.command)]
     seeds = [f"{seed.replace('_', ' ')} {_listed(trials[seed])}" for seed in ("seed", "corruption_seed", "subset_seed")]
     facts = {
         "packages": ", ".join(f"{package} {version}" for package, version in versions.items()),
         "machines": _listed(trials["host"]),
         "device, threads": f"{_listed(trials['device'])}, {_listed(trials['threads'])}",
         "seeds": "; ".join(seeds),
-        **{f"data: {data}": f"SHA-256 {about['content_sha256']}" for data, about in run["data"].items()},
+        **{f"data: {data}": f"SHA-256 {about.content_sha256}" for data, about in run.data.items()},
     }
     return {"name": name, "commands": "\n".join(commands), "facts": list(facts.items())}
 

@@ -4,10 +4,14 @@
     store/<part>.epochs.parquet    the columns of `epochs` but `run`
 
 Nothing is in it that the rows do not say: `rebuild` makes it anew from them. A trial whose files are no longer those of
-its `source` is read from the files.
+its `source` is read from the files. A part is named by the SHA-256 of its trials file, which names that of its epochs
+file and the run: what was altered, emptied, swapped or copied from another run is not used.
 """
 
-import uuid
+import hashlib
+import io
+import math
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +26,8 @@ from analysis.columns import EPOCHS, MEASURED, TIME, TRIALS, Column
 from analysis.reading import RunFiles, files_of, run_files
 from analysis.records import to_frames
 from analysis.typed import recast
-from rethink.run_directory import RunDirectory, atomic_file
+from rethink.checked_files import open_plain, read_plain
+from rethink.run_directory import RunDirectory, replace_file
 from rethink.spec import TrialSpec
 
 _MOST_SMALL, _SMALL = 32, 1000  # so many parts of fewer than so many trials become one
@@ -36,6 +41,7 @@ _ARROW = {
 }
 _PANDAS = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
 _SOURCE = "source"
+_EPOCHS_DIGEST, _RUN = "epochs_sha256", "run_id"  # in the metadata of a trials file
 
 
 def _schema(columns: Iterable[Column], *further: str) -> pa.Schema:
@@ -61,21 +67,22 @@ class Stored:
 
 
 def read(files: RunFiles) -> Stored:
-    """Every trial of the store that has not changed since, once. Warns of unreadable parts and counts them."""
+    """Every trial of the store that has not changed since, once. Warns of the parts that are not used; counts them."""
     trials, measured = [_SCHEMAS["trials"].empty_table()], [_measured(_SCHEMAS["epochs"].empty_table())]
     known: set[str] = set()
     damaged = 0
     for part in parts(files.run):
         try:
-            own, rows = _read(part)
-        except (OSError, pa.ArrowException) as error:
-            if not _file(part, "trials").exists():
+            own, rows = _read(part, files.run.run_id)
+        except (OSError, ValueError) as error:
+            if not _is_there(part):
                 continue  # the sweep, still running, has merged it into another since; the rows have it too
             damaged += 1
-            warnings.warn(f"{part}.*.parquet: cannot be read ({_first_line(error)}), left out", stacklevel=2)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
+            warnings.warn(f"{part}.*.parquet: cannot be read ({reason}), left out", stacklevel=2)
             continue
         pairs = zip(own["spec_id"].to_pylist(), own[_SOURCE].to_pylist(), strict=True)
-        chosen = [i for i, source in pairs if i not in known and source == files.source(i)]
+        chosen = [i for i, source in pairs if i in files.specs and i not in known and source == files.source(i)]
         known.update(chosen)
         trials.append(_of(own, chosen))
         measured.append(_of(_measured(rows), chosen))
@@ -85,17 +92,17 @@ def read(files: RunFiles) -> Stored:
 def append(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
     """Store one trial that has ended for this reason; merge small parts once there are many."""
     _write(run, files_of(run, spec, stop_reason))
-    small = [part for part in parts(run) if pq.read_metadata(_file(part, "trials")).num_rows < _SMALL]
+    small = [part for part in parts(run) if _trials_of(part) < _SMALL]
     if len(small) >= _MOST_SMALL:
-        _write_part(run, *map(pa.concat_tables, zip(*map(_read, small), strict=True)))
-        _remove(small)
+        tables = [pa.concat_tables(halves) for halves in zip(*(_read(part, run.run_id) for part in small), strict=True)]
+        _remove(set(small) - {_write_part(run, *tables)})
 
 
 def rebuild(run: RunDirectory) -> tuple[int, int]:
     """Store anew every trial that has ended, from the run's own files; return (trials stored, trials of the run)."""
     old, files = parts(run), run_files(run)
-    stored = _write(run, files)
-    _remove(old)
+    stored, part = _write(run, files)
+    _remove(set(old) - {part})
     return stored, len(files.specs)
 
 
@@ -104,44 +111,78 @@ def parts(run: RunDirectory) -> list[Path]:
     return sorted(path.with_suffix("").with_suffix("") for path in run.store.glob("*.trials.parquet"))
 
 
-def _write(run: RunDirectory, files: RunFiles) -> int:
-    """Store those of the trials that have ended undamaged; return their number."""
+def _write(run: RunDirectory, files: RunFiles) -> tuple[int, Path | None]:
+    """Store those of the trials that have ended undamaged; return their number, and the part if there are any."""
     trials, epochs = to_frames("", files.trials(files.specs))
-    ended = trials["stop_reason"] != "unfinished"
-    whole = trials[ended & (trials["damaged_lines"] == 0) & (trials["rows_from_ray"] == 0)]
-    if len(whole):
-        sources = [files.source(spec_id) for spec_id in whole["spec_id"]]
-        kept = epochs[epochs["spec_id"].isin(whole["spec_id"])]
-        frames = {"trials": whole.assign(**{_SOURCE: sources}), "epochs": kept}
-        _write_part(run, *(pa.Table.from_pandas(frames[name], schema, False) for name, schema in _SCHEMAS.items()))
-    return len(whole)
+    damage = trials[["damaged_lines", "rows_from_ray", "missing_rows"]].sum(axis="columns")
+    whole = trials[(trials["stop_reason"] != "unfinished") & (damage == 0)]
+    if whole.empty:
+        return 0, None
+    sources = [files.source(spec_id) for spec_id in whole["spec_id"]]
+    kept = epochs[epochs["spec_id"].isin(whole["spec_id"])]
+    frames = {"trials": whole.assign(**{_SOURCE: sources}), "epochs": kept}
+    tables = (pa.Table.from_pandas(frames[name], schema, False) for name, schema in _SCHEMAS.items())
+    return len(whole), _write_part(run, *tables)
 
 
-def _write_part(run: RunDirectory, trials: pa.Table, epochs: pa.Table) -> None:
+def _write_part(run: RunDirectory, trials: pa.Table, epochs: pa.Table) -> Path:
     run.store.mkdir(exist_ok=True)
-    part = run.store / uuid.uuid4().hex
-    for name, table in (("epochs", epochs), ("trials", trials)):
-        with atomic_file(_file(part, name)) as file:
-            pq.write_table(table.replace_schema_metadata(), file, compression="zstd", write_page_checksum=True)
+    told = _parquet(epochs, {})
+    own = _parquet(trials, {_EPOCHS_DIGEST: _digest(told), _RUN: run.run_id})
+    part = run.store / _digest(own)
+    replace_file(_file(part, "epochs"), told)
+    replace_file(_file(part, "trials"), own)
+    return part
 
 
-def _remove(old: Sequence[Path]) -> None:
+def _parquet(table: pa.Table, about: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(about or None), content, compression="zstd")
+    return content.getvalue()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _remove(old: Iterable[Path]) -> None:
     for part in old:
         for name in ("trials", "epochs"):
             _file(part, name).unlink(missing_ok=True)
+
+
+def _is_there(part: Path) -> bool:
+    return os.path.lexists(_file(part, "trials"))
 
 
 def _file(part: Path, table: str) -> Path:
     return part.with_name(f"{part.name}.{table}.parquet")
 
 
-def _read(part: Path) -> tuple[pa.Table, pa.Table]:
-    """(trials, epochs) of a part; none of either if another version of this code, with other columns, wrote it."""
-    tables = [pq.ParquetFile(_file(part, name), page_checksum_verification=True).read() for name in _SCHEMAS]
-    schemas = list(_SCHEMAS.values())
-    ours = all(table.schema.equals(schema) for table, schema in zip(tables, schemas, strict=True))
-    trials, epochs = tables if ours else [schema.empty_table() for schema in schemas]
-    return trials, epochs
+def _trials_of(part: Path) -> float:
+    """The number of trials of a part; of one that cannot be read, infinite: it is merged with none."""
+    try:
+        with open_plain(_file(part, "trials")) as file:
+            return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowException):
+        return math.inf
+
+
+def _read(part: Path, run_id: str) -> tuple[pa.Table, pa.Table]:
+    """(trials, epochs) of a part. Raises OSError or ValueError for one that is not whole, or not this run's."""
+    own, told = read_plain(_file(part, "trials")), read_plain(_file(part, "epochs"))
+    if _digest(own) != part.name:
+        raise ValueError("its trials are not what was written")
+    trials = pq.read_table(pa.BufferReader(own))
+    about = {name.decode(): value.decode() for name, value in (trials.schema.metadata or {}).items()}
+    if _digest(told) != about.get(_EPOCHS_DIGEST):
+        raise ValueError("its epochs are not those of its trials")
+    if about.get(_RUN) != run_id:
+        raise ValueError("it is another run's")
+    tables = trials.replace_schema_metadata(), pq.read_table(pa.BufferReader(told)).replace_schema_metadata()
+    if any(table.schema != schema for table, schema in zip(tables, _SCHEMAS.values(), strict=True)):
+        raise ValueError("another version of this code wrote it; `rethink store` writes it anew")
+    return tables
 
 
 def _measured(epochs: pa.Table) -> pa.Table:

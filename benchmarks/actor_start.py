@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from made_run import made_record
 from measurement import Goal, Measurement, main
 from ray import tune
 
@@ -29,7 +30,7 @@ def measure(quick: bool) -> list[Measurement]:
     actors, next_trials = (1, 5) if quick else (ACTORS, NEXT_TRIALS)
     with tempfile.TemporaryDirectory() as folder:
         run = RunDirectory(Path(folder, "run"))
-        run.create({})
+        run.create(made_record())
         settings = TrialSettings(
             run=run.root,
             data_sha256={DATASET: prepare(DATASET).content_sha256},

@@ -10,17 +10,16 @@ import gc
 import itertools
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import ray
+from made_run import about, made_record
 from measurement import Goal, Measurement, main
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
@@ -29,8 +28,8 @@ from analysis import store
 from analysis.frames import load
 from rethink.metrics import Record, stop_reason
 from rethink.protocol import complete
-from rethink.provenance import versions
-from rethink.run_directory import RunDirectory, rows_of
+from rethink.rows import rows_of
+from rethink.run_directory import RunDirectory
 from rethink.schedulers import spec_of
 from rethink.spec import TrialSpec
 
@@ -136,7 +135,7 @@ def _check_same(run: RunDirectory, ray_folder: Path) -> None:
     """Both of Ray's tables hold our trials, each with as many rows and the same epochs to fit."""
     frames = load(run.root)
     own = frames.trials.set_index("spec_id")[["epochs", "epochs_to_fit"]].astype("Float64").sort_index()
-    names = {spec.name: spec.spec_id for spec in map(TrialSpec.from_dict, run.read_run()["specs"])}
+    names = {spec.name: spec.spec_id for spec in run.read_run().specs}
     spec_ids = {trial.trial_id: names[str(trial)] for trial in tune.ExperimentAnalysis(ray_folder).trials}
     for theirs in (_from_result_grid(ray_folder), _from_experiment_analysis(ray_folder)):
         by_trial = theirs.groupby(theirs["trial_id"].map(spec_ids))
@@ -149,19 +148,12 @@ def _made_run(root: Path, trials: int) -> RunDirectory:
     """A run as the product leaves it, but written without a sync after every line."""
     run = RunDirectory(root)
     specs = list(itertools.islice(_specs(), trials))
-    run.create({"sweep": "frames_at_scale", "variant": "default", "specs": [spec.to_dict() for spec in specs]})
-    header = {
-        "host": platform.node(),
-        "device": "cpu",
-        "threads": 1,
-        "versions": versions(),
-        "data_sha256": "ab" * 32,
-        "resumed_from_epoch": 0,
-    }
+    run.create(made_record(specs))
+    header = {"run_id": run.run_id, **about()}
     outcomes = []
     for number, spec in enumerate(specs):
         records = [record.to_dict() for record in _records(spec, np.random.default_rng(number))]
-        begun = {"attempt": {"number": 1, **header, "started": datetime.now(UTC).isoformat(timespec="seconds")}}
+        begun = {"attempt": {"format": 1, "spec_id": spec.spec_id, "number": 1, **header}}
         _write_lines(run.rows / f"{spec.spec_id}-0001.jsonl", [begun, *records])
         reason = stop_reason(spec, records[-1])
         outcomes.append({"spec_id": spec.spec_id, "stop_reason": reason, "epoch": records[-1]["epoch"]})
@@ -243,7 +235,7 @@ def _ray_folder(run: RunDirectory) -> Path:
     buffer = {name: str(EPOCHS) for name in ("TUNE_RESULT_BUFFER_LENGTH", "TUNE_RESULT_BUFFER_MIN_TIME_S")}
     os.environ.update(buffer, TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1", RAY_AIR_NEW_OUTPUT="0")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
-    specs = run.read_run()["specs"]
+    specs = [spec.to_dict() for spec in run.read_run().specs]
     tune.Tuner(
         tune.with_resources(tune.with_parameters(_Replay, run=run), {"cpu": 1}),
         param_space=tune.grid_search([{"spec": spec, "expected_cost": 1e9} for spec in specs]),

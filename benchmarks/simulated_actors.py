@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import ray
+from made_run import about
 from ray.air.execution.resources.placement_group import PlacementGroupAcquiredResources, PlacementGroupResourceManager
 from ray.tune.execution import tune_controller
 
@@ -66,9 +67,10 @@ class MadeTrial:
     def __init__(self, spec: TrialSpec, settings: TrialSettings) -> None:
         self._last_epoch = spec.max_epochs
         self._epoch = 0
-        self._file = (RunDirectory(settings.run).rows / f"{spec.spec_id}-0001.jsonl").open("w")
-        header = {"host": "made", "device": "cpu", "threads": 1, "versions": {}, "data_sha256": "ab" * 32}
-        self._file.write(json.dumps({"attempt": {"number": 1, "resumed_from_epoch": 0, **header}}) + "\n")
+        run = RunDirectory(settings.run)
+        self._file = (run.rows / f"{spec.spec_id}-0001.jsonl").open("w")
+        header = {"format": 1, "run_id": run.run_id, "spec_id": spec.spec_id, "number": 1, **about()}
+        self._file.write(json.dumps({"attempt": header}) + "\n")
 
     def run_until(self, due: Callable[[], bool]) -> Record:
         first, self._epoch = self._epoch + 1, min(self._epoch + ROWS_A_REPORT, self._last_epoch)

@@ -13,7 +13,8 @@ from measurement import Goal, Measurement, main
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from rethink.results import keep_trial
-from rethink.run_directory import RunDirectory, rows_of
+from rethink.rows import rows_of
+from rethink.run_directory import RunDirectory
 from rethink.runner import RunOptions, start
 from rethink.spec import TrialSpec
 from rethink.sweep import Sweep

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from made_imagenet import USUAL_SIZES, make_tree
+from made_run import about, made_record
 from measurement import Measurement, main
 from simulated_actors import ROW, row_after
 
@@ -24,7 +25,8 @@ from rethink.data import sources
 from rethink.data.beton import PreparedData, prepare
 from rethink.optimizers import make_optimizer
 from rethink.protocol import complete
-from rethink.run_directory import RowWriter, RunDirectory
+from rethink.rows import RowWriter
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 
@@ -54,10 +56,10 @@ def measure(quick: bool) -> list[Measurement]:
 
 def _rows(root: Path, rows: int) -> list[Measurement]:
     run = RunDirectory(root)
-    run.create({})
-    writer = RowWriter(run, "made", {})
+    run.create(made_record())
+    writer = RowWriter(run.rows, run.run_id, "ade", about())
     seconds = [_seconds(lambda: writer.append(ROW)) for _ in range(rows)]
-    size = (run.rows / "made-0001.jsonl").stat().st_size / rows
+    size = (run.rows / "ade-0001.jsonl").stat().st_size / rows
     return [
         Measurement(what="a row", unit="bytes", samples=[size]),
         Measurement(what="a row appended and synced", unit="s", samples=seconds, note="this machine's disk"),

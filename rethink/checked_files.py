@@ -3,11 +3,14 @@
 import errno
 import os
 import stat
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+
+from rethink.json_errors import UNKNOWN, told, with_place
 
 Decoded = TypeVar("Decoded")
 
@@ -44,15 +47,59 @@ def read_plain(path: Path) -> bytes:
 
 
 def decode_json(content: bytes, kind: type[Decoded]) -> Decoded:
-    """JSON as `kind`, a `msgspec.Struct` or any other type that msgspec knows.
+    """JSON as `kind`: a `msgspec.Struct`, a dataclass or any other type that msgspec knows; a `Path` is a text.
 
     Raises:
-        ValueError: The content is no JSON (NaN and infinity are none), or not of that kind; the message names the
-            field (`$.specs[3].seed`) and what it should be.
+        ValueError: The content is no JSON (NaN and infinity are none), or not of that kind; the message, one line,
+            names the field, its value and what it should be (`specs[3].seed = "x" is not allowed: expected ...`).
     """
+    decoded: Decoded = _decoded(content, kind, "decode")
+    return decoded
+
+
+def decode_json_lines(content: bytes, kind: type[Decoded]) -> list[Decoded]:
+    """Lines of JSON, each as `kind`. Raises what `decode_json` raises, for the first that is not."""
+    decoded: list[Decoded] = _decoded(content, kind, "decode_lines")
+    return decoded
+
+
+def as_kind(values: Any, kind: type[Decoded]) -> Decoded:
+    """What is already decoded, such as a checkpoint's dictionary, as `kind`. Raises what `decode_json` raises."""
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.convert(values, kind, dec_hook=_custom)
+    except msgspec.ValidationError as error:
+        raise ValueError(told(str(error), values)) from None
+
+
+def to_json(value: Any) -> bytes:
+    """A Struct, or whatever else `decode_json` reads, as JSON with a line for every entry."""
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=1)
+
+
+@cache
+def _decoder(kind: Any) -> Any:
+    return msgspec.json.Decoder(kind, dec_hook=_custom)
+
+
+def _custom(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"Expected a text, got `{type(value).__name__}`")
+
+
+def _decoded(content: bytes, kind: Any, how: str) -> Any:
+    try:
+        return getattr(_decoder(kind), how)(content)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except msgspec.ValidationError as error:
+        raise ValueError(told(str(error), _untyped(content))) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(with_place(str(error), content)) from None
+
+
+def _untyped(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return UNKNOWN

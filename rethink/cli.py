@@ -143,7 +143,7 @@ def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
 
 def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.resume])
-    recorded = run.read_run()["sweep"]
+    recorded = run.read_run().sweep
     if recorded != sweep.name:
         raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
     return 0 if show_results([resume(run, keep_trial)]) else 1

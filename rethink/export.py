@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import safetensors.torch
 
 from rethink.checkpoints import read_state
 from rethink.export_card import card_path, card_text
-from rethink.metrics import of_any_version, stop_reason
+from rethink.metrics import stop_reason
 from rethink.provenance import versions
-from rethink.run_directory import RunDirectory, replace_file, rows_of
+from rethink.rows import rows_of
+from rethink.run_directory import RunDirectory, replace_file
 from rethink.spec import SpecError, TrialSpec
 from rethink.weight_files import EXPORT_SUFFIX, WeightFile, check_weights_fit, of_state
 
@@ -25,14 +27,14 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     `trial` is a spec id, the beginning of one, or a trial's name. Raises SpecError for none or several, and for a trial
     without a checkpoint, or with one that is damaged or not its own.
     """
-    recorded = run.read_run()
-    spec = _find([TrialSpec.from_dict(values) for values in recorded["specs"]], trial)
+    record = run.read_run()
+    spec = _find(record.specs, trial)
     checkpoint = run.checkpoint(spec.spec_id)
     if not checkpoint.exists():
         raise SpecError(f"trial {spec.name} has no checkpoint: it has not begun, or {checkpoint} was removed")
-    data = recorded["data"][spec.stored_data]
-    file = _read(checkpoint, spec, data["content_sha256"])
-    check_weights_fit(file, spec, data["classes"])
+    data = record.data[spec.stored_data]
+    file = _read(checkpoint, spec, data.content_sha256)
+    check_weights_fit(file, spec, data.classes)
     content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
     weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
     said = {
@@ -41,8 +43,8 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
         "weights": {"file": weights.name, "sha256": hashlib.sha256(content).hexdigest()},
         "place": {"epoch": file.epoch, "steps": file.steps, "images_seen": file.images_seen},
         "metrics": _metrics(run, spec, file.steps),
-        "data": data,
-        "versions": {"of the run": recorded["versions"], "of the export": versions()},
+        "data": msgspec.to_builtins(data),
+        "versions": {"of the run": record.versions, "of the export": versions()},
     }
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(weights, content)
@@ -69,8 +71,7 @@ def _find(specs: Sequence[TrialSpec], trial: str) -> TrialSpec:
 
 def _metrics(run: RunDirectory, spec: TrialSpec, steps: int) -> dict[str, Any]:
     """What was measured of these weights or, where no row was due at their step, of the trial before it."""
-    rows = [of_any_version(row) for row in rows_of(run.read_attempts(spec.spec_id)).values()]
-    rows = [row for row in rows if row["steps"] <= steps]
+    rows = [row for row in rows_of(run.read_attempts(spec.spec_id)).values() if row["steps"] <= steps]
     if not rows:
         return {"last_row": None}
     best = {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in BEST}

@@ -9,8 +9,6 @@ from rethink.data.for_spec import prepare_for
 from rethink.data.stored import stored_labels
 from rethink.data.trial_data import check_same_data
 from rethink.run_directory import RunDirectory
-from rethink.run_options import RunOptions
-from rethink.spec import TrialSpec
 
 
 def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
@@ -18,15 +16,13 @@ def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
 
     Raises SpecError if a data set is no longer the one that the run was started with.
     """
-    recorded = run.read_run()
-    places = RunOptions.restored(recorded["options"]).places
-    specs = [TrialSpec.from_dict(values) for values in recorded["specs"]]
+    record = run.read_run()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    corruptions = {(s.stored_data, s.label_corruption, s.corruption_seed): s for s in specs}
+    corruptions = {(s.stored_data, s.label_corruption, s.corruption_seed): s for s in record.specs}
     for (stored, level, seed), spec in corruptions.items():
-        data = prepare_for(spec, places)
-        check_same_data(data, recorded["data"][stored]["content_sha256"], run.root)
+        data = prepare_for(spec, record.options.places)
+        check_same_data(data, record.data[stored].content_sha256, run.root)
         table = corrupt_labels(stored_labels(data.train), data.classes, level, seed)
         columns = {"true": table.true, "given": table.given, "corrupted": table.corrupted}
         path = folder / f"labels-{stored}-p{level:g}-seed{seed}.csv"

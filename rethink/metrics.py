@@ -3,9 +3,18 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
+import msgspec
+
+from rethink.checked_files import as_kind
 from rethink.spec import TrialSpec
+
+# What a value can be at all: `RowLine` holds every row that is read or written to it.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Ordinal = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Quantity = Annotated[float, msgspec.Meta(ge=0)]  # JSON has no infinity
 
 
 def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
@@ -21,49 +30,49 @@ class Record:
     the weights as they are after these steps. All but the timing columns are bit-reproducible.
     """
 
-    row: int = _column("number of the row, from 1: one after every epoch and at every evaluation inside one")
-    epoch: int = _column("epochs finished", unit="epochs")
-    steps: int = _column("optimizer steps so far", unit="steps")
-    images_seen: int = _column("training images seen so far", unit="images")
-    learning_rate: float = _column("learning rate of the last step", unit="per step")
-    train_loss: float | None = _column("running cross-entropy; null if not finite", unit="nats")
-    train_accuracy: float = _column("running accuracy on the labels given to the network", unit="fraction")
-    train_accuracy_corrupted: float | None = _column(
+    row: Ordinal = _column("number of the row, from 1: one after every epoch and at every evaluation inside one")
+    epoch: Count = _column("epochs finished", unit="epochs")
+    steps: Count = _column("optimizer steps so far", unit="steps")
+    images_seen: Count = _column("training images seen so far", unit="images")
+    learning_rate: Quantity = _column("learning rate of the last step", unit="per step")
+    train_loss: Quantity | None = _column("running cross-entropy; null if not finite", unit="nats")
+    train_accuracy: Fraction = _column("running accuracy on the labels given to the network", unit="fraction")
+    train_accuracy_corrupted: Fraction | None = _column(
         "the same over the samples chosen for label corruption; null without such samples", unit="fraction"
     )
-    train_accuracy_clean: float | None = _column(
+    train_accuracy_clean: Fraction | None = _column(
         "the same over all other samples; null without such samples", unit="fraction"
     )
-    test_loss: float | None = _column(
+    test_loss: Quantity | None = _column(
         "cross-entropy on the test set, labels clean, pixels corrupted like the training set; null when not measured",
         unit="nats",
     )
-    test_accuracy: float | None = _column(
+    test_accuracy: Fraction | None = _column(
         "accuracy on the test set, labels clean, pixels corrupted like the training set; null when not measured",
         unit="fraction",
     )
-    test_top5_accuracy: float | None = _column(
+    test_top5_accuracy: Fraction | None = _column(
         "fraction of the test set whose class is among the five likeliest; null when not measured, or up to 5 classes",
         unit="fraction",
     )
-    train_eval_accuracy: float | None = _column(
+    train_eval_accuracy: Fraction | None = _column(
         "accuracy on the `train_eval_samples`, eval mode, no augmentation; null when not measured", unit="fraction"
     )
-    train_eval_top5_accuracy: float | None = _column("top-5 accuracy on the same", unit="fraction")
-    exact_train_accuracy: float | None = _column(
+    train_eval_top5_accuracy: Fraction | None = _column("top-5 accuracy on the same", unit="fraction")
+    exact_train_accuracy: Fraction | None = _column(
         "accuracy over the whole training set, eval mode, no augmentation; null when not measured", unit="fraction"
     )
-    exact_train_top5_accuracy: float | None = _column("top-5 accuracy on the same", unit="fraction")
+    exact_train_top5_accuracy: Fraction | None = _column("top-5 accuracy on the same", unit="fraction")
     fitted: bool | None = _column(
         "zero errors over the whole training set after this epoch, checked exactly; null inside an epoch"
     )
-    epochs_to_fit: int | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
+    epochs_to_fit: Ordinal | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
     diverged: bool = _column("a loss was not finite; the trial ends here")
-    checked_images: int = _column("images the interpolation check had to look at", unit="images")
-    train_seconds: float = _column("time of the steps since the row before, loading included", unit="s", timing=True)
-    check_seconds: float = _column("time of the interpolation check", unit="s", timing=True)
-    test_seconds: float = _column("time of the test evaluation, and of `train_eval_samples`", unit="s", timing=True)
-    images_per_second: float = _column(
+    checked_images: Count = _column("images the interpolation check had to look at", unit="images")
+    train_seconds: Quantity = _column("time of the steps since the row before, loading included", unit="s", timing=True)
+    check_seconds: Quantity = _column("time of the interpolation check", unit="s", timing=True)
+    test_seconds: Quantity = _column("time of the test evaluation, and of `train_eval_samples`", unit="s", timing=True)
+    images_per_second: Quantity = _column(
         "training images since the row before per second of train_seconds", unit="1/s", timing=True
     )
 
@@ -72,29 +81,13 @@ class Record:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Record":
-        """The inverse of to_dict, also of a row that an earlier version wrote."""
-        return cls(**of_any_version(values))
+    def from_dict(cls, values: Mapping[str, Any]) -> "Record":
+        """The inverse of to_dict. Raises ValueError for a column that is unknown, missing or cannot be so."""
+        return cls(**msgspec.structs.asdict(as_kind(values, RowLine)))
 
 
-_LATER_SCORES = (
-    "test_top5_accuracy",
-    "train_eval_accuracy",
-    "train_eval_top5_accuracy",
-    "exact_train_top5_accuracy",
-)
-
-
-def of_any_version(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what its version did not have yet: once there was one row an epoch, and no top-5.
-
-    One that lacks but a part of it is no version's, and stays as it is.
-    """
-    if not row.keys().isdisjoint(("row", *_LATER_SCORES)):
-        return row
-    return {**row, "row": row.get("epoch"), **dict.fromkeys(_LATER_SCORES)}
-
-
+_HINTS = get_type_hints(Record, include_extras=True)
+RowLine = msgspec.defstruct("RowLine", list(_HINTS.items()), kw_only=True, frozen=True, forbid_unknown_fields=True)
 TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(Record) if f.metadata["timing"])
 
 STOP_REASONS = {

@@ -1,7 +1,7 @@
 """The run directory: where a sweep's specs, rows and outcomes lie on disk, and how they survive a crash.
 
-    run.json                        what was asked for: sweep, specs, command, versions
-    rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row
+    run.json                        what was asked for: sweep, specs, command, versions (run_record)
+    rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row (rows)
     outcomes.jsonl                  one line per trial that ended: why
     checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), with a checksum
     checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
@@ -11,22 +11,48 @@
     store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
 
-A trial appends and syncs its own rows, so nothing that was measured depends on the driver's life. Every attempt has
-a file of its own: two writers never share one, whatever the network did. Analysis reads with this module too: it
-knows neither torch nor Ray.
+All of it is read through schemas, here and in these modules: by training, by analysis and by every command, which
+know of each file whether it can be believed. Neither torch nor Ray is needed.
 """
 
 import contextlib
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated
 
-from rethink.metrics import Record
+import msgspec
+
+from rethink.checked_files import read_plain, to_json
+from rethink.metrics import STOP_REASONS, Count
+from rethink.rows import NAME, Attempt, append_synced, decode_lines, numbered_lines, read_attempts, warn_of_damage
+from rethink.run_record import RunRecord, read_run_id, read_run_record
 from rethink.spec import SpecError
+
+_MOST_NAMED = 10
+
+
+class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of outcomes.jsonl: why a trial ended, as the driver saw it."""
+
+    spec_id: str
+    stop_reason: Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(STOP_REASONS)})$")]
+    epoch: Count
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run holds of its trials, without a look into a row file; what cannot be read is counted."""
+
+    row_files: dict[str, list[tuple[Path, int]]] = field(default_factory=dict)  # spec id -> (file, bytes), oldest first
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # the last by spec id
+    damaged_lines: int = 0
+    damaged_files: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,97 +98,86 @@ class RunDirectory:
     def error_file(self, spec_id: str) -> Path:
         return self.root / "errors" / f"{spec_id}.txt"
 
-    def create(self, run: Mapping[str, Any]) -> None:
+    @cached_property
+    def run_id(self) -> str:
+        """The id that this run's rows and checkpoints name. Raises SpecError if run.json is damaged."""
+        return read_run_id(self.run_file)
+
+    def create(self, record: RunRecord) -> None:
         """Make the folders and write run.json. Raises FileExistsError where a run already is."""
         files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
         for folder in (self.rows, self.tensorboard, *(file.parent for file in files)):
             folder.mkdir(parents=True, exist_ok=True)
         if self.run_file.exists():
             raise FileExistsError(f"{self.root} already holds a run")
-        replace_file(self.run_file, json.dumps(run, indent=1).encode())
+        replace_file(self.run_file, to_json(record))
 
-    def read_run(self) -> dict[str, Any]:
-        """What create wrote. Raises SpecError if the file is damaged."""
-        try:
-            run: dict[str, Any] = json.loads(self.run_file.read_bytes())
-        except ValueError as error:
-            raise SpecError(
-                f"{self.run_file} is damaged ({error}); put back a whole copy, the rows are in rows/"
-            ) from error
-        return run
+    def read_run(self) -> RunRecord:
+        """What create wrote, checked. Raises SpecError, in one line, if the file is damaged."""
+        return read_run_record(self.run_file)
 
     def record_outcome(self, spec_id: str, stop_reason: str, epoch: int) -> None:
         """Append, synced, why a trial ended. A later line for the same trial replaces the earlier one."""
         line = json.dumps({"spec_id": spec_id, "stop_reason": stop_reason, "epoch": epoch})
         with self.outcomes_file.open("a+b") as file:
             _end_partial_line(file)
-            _append_synced(file, line)
+            append_synced(file, line.encode())
 
-    def read_outcomes(self) -> tuple[dict[str, dict[str, Any]], int]:
-        """(last outcome by spec id, number of damaged lines)."""
+    def read_outcomes(self) -> tuple[dict[str, Outcome], int]:
+        """(last outcome by spec id, number of damaged lines); warns of these. Raises OSError for no plain file."""
         if not self.outcomes_file.exists():
             return {}, 0
-        lines, damaged = read_json_lines(self.outcomes_file)
-        return {line["spec_id"]: line for line in lines}, damaged
+        lines, damage = decode_lines(numbered_lines(read_plain(self.outcomes_file)), Outcome)
+        warn_of_damage(self.outcomes_file, damage)
+        return {outcome.spec_id: outcome for _, outcome in lines}, len(damage)
 
-    def read_attempts(self, spec_id: str) -> list["Attempt"]:
-        """Every attempt at a trial, oldest first."""
-        return [read_attempt(path) for path in sorted(self.rows.glob(f"{spec_id}-*.jsonl"))]
+    def results(self, spec_ids: Collection[str]) -> Results:
+        """What lies here of these trials, which are all that the run asked for. Warns of what is damaged.
 
+        Raises:
+            SpecError: There are results of other trials.
+            OSError: rows or outcomes.jsonl cannot be read.
+        """
+        row_files, damaged_files = self._row_files()
+        outcomes, damaged_lines = self.read_outcomes()
+        if strangers := sorted((row_files.keys() | outcomes.keys()) - set(spec_ids)):
+            told = ", ".join(name[:60] for name in strangers[:_MOST_NAMED])
+            raise SpecError(
+                f"{self.root} holds results of {len(strangers)} specs that its run.json does not ask for: {told}"
+            )
+        return Results(row_files, outcomes, damaged_lines, damaged_files)
 
-@dataclass(frozen=True)
-class Attempt:
-    """What one attempt at a trial wrote: its header, its rows in order, and how many lines were damaged."""
+    def _row_files(self) -> tuple[dict[str, list[tuple[Path, int]]], int]:
+        """(files by spec id, how many are left out); one look, as one for each of a thousand trials takes seconds."""
+        files: dict[str, list[tuple[Path, int]]] = {}
+        strays = 0
+        for name, size in sorted(_sizes(self.rows)):
+            named = NAME.fullmatch(name)
+            if named:
+                files.setdefault(named["spec_id"], []).append((self.rows / name, size))
+            else:
+                strays += 1
+                warnings.warn(f"{self.rows / name}: not named <spec id>-<attempt>.jsonl, left out", stacklevel=1)
+        return files, strays
 
-    spec_id: str
-    number: int
-    header: dict[str, Any] = field(default_factory=dict)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    damaged_lines: int = 0
-
-
-def read_attempt(path: Path) -> Attempt:
-    """Read rows/<spec id>-<attempt>.jsonl; a half-written or altered line is counted, never silently dropped."""
-    spec_id, number = path.stem.rsplit("-", 1)
-    lines, damaged = read_json_lines(path)
-    header: dict[str, Any] = next((line["attempt"] for line in lines if "attempt" in line), {})
-    return Attempt(spec_id, int(number), header, [line for line in lines if "epoch" in line], damaged)
-
-
-def rows_of(attempts: list[Attempt]) -> dict[int, dict[str, Any]]:
-    """The rows that count, by steps, in order: of each step, that of the last attempt that reached it."""
-    rows = {row["steps"]: row for attempt in attempts for row in attempt.rows}
-    return dict(sorted(rows.items()))
-
-
-class RowWriter:
-    """Appends one attempt's rows, each synced to disk before `append` returns."""
-
-    def __init__(self, run: RunDirectory, spec_id: str, header: Mapping[str, Any]) -> None:
-        self.number, self._file = _create_next(run.rows, spec_id)
-        _append_synced(self._file, json.dumps({"attempt": {"number": self.number, **header}}))
-
-    def append(self, record: Record) -> None:
-        _append_synced(self._file, json.dumps(record.to_dict(), allow_nan=False))
-
-    def close(self) -> None:
-        self._file.close()
+    def read_attempts(self, spec_id: str) -> list[Attempt]:
+        """Every attempt at a trial, oldest first; warns of files and lines that are left out."""
+        return read_attempts(sorted(self.rows.glob(f"{spec_id}-*.jsonl")), self.run_id)[0]
 
 
-def _create_next(folder: Path, spec_id: str) -> tuple[int, IO[bytes]]:
-    number = len(list(folder.glob(f"{spec_id}-*.jsonl")))
-    while True:
-        number += 1
-        try:
-            return number, (folder / f"{spec_id}-{number:04d}.jsonl").open("xb")
-        except FileExistsError:
-            continue
+def _sizes(folder: Path) -> list[tuple[str, int]]:
+    """(name, bytes) of all that is not hidden in a folder; -1 where there is no telling."""
+    if not folder.exists():
+        return []
+    with os.scandir(folder) as entries:
+        return [(entry.name, _size(entry)) for entry in entries if not entry.name.startswith(".")]
 
 
-def _append_synced(file: IO[bytes], line: str) -> None:
-    file.write(line.encode() + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nowhere
+        return -1
 
 
 def _end_partial_line(file: IO[bytes]) -> None:
@@ -171,25 +186,6 @@ def _end_partial_line(file: IO[bytes]) -> None:
         file.seek(-1, os.SEEK_END)
         if file.read(1) != b"\n":
             file.write(b"\n")
-
-
-def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """(the lines that are JSON objects, the number of those that are not)."""
-    raw = [line for line in path.read_bytes().split(b"\n") if line.strip(b"\0 \r")]
-    with contextlib.suppress(ValueError):
-        at_once = json.loads(b"[" + b",".join(raw) + b"]")  # twice as fast as line by line, if all are whole
-        if len(at_once) == len(raw) and all(isinstance(line, dict) for line in at_once):
-            return at_once, 0
-    lines = [line for text in raw if (line := _json_object(text)) is not None]
-    return lines, len(raw) - len(lines)
-
-
-def _json_object(text: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -1,11 +1,9 @@
 """RunOptions: where and how fast trials run; nothing that a result depends on, but for the threads' rounding."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rethink.data.for_spec import DataPlaces
+from rethink.data.places import DataPlaces
 from rethink.data.writing import Writing, usable_cpus
 from rethink.spec import SpecError, shown
 
@@ -50,13 +48,3 @@ class RunOptions:
     @property
     def places(self) -> DataPlaces:
         return DataPlaces(self.data_dir, self.cache_dir, Writing(self.writers, self.skip_broken))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, field by field."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def restored(cls, recorded: Mapping[str, Any]) -> "RunOptions":
-        """The inverse of to_dict."""
-        paths = {key: Path(value) for key, value in recorded.items() if key.endswith("_dir") and value is not None}
-        return cls(**{**recorded, **paths})

@@ -3,8 +3,8 @@
 import logging
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -24,14 +24,16 @@ from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
 from rethink.entries import Entries
 from rethink.examples import write_label_examples
-from rethink.halving import Rungs, SuccessiveHalving
+from rethink.halving import Rungs
 from rethink.metrics import stop_reason
 from rethink.new_run import check_name, new_run, open_storage
 from rethink.progress import Progress
 from rethink.provenance import command, versions
 from rethink.restarts import ForgiveProgress
-from rethink.run_directory import RunDirectory, rows_of
+from rethink.rows import rows_of
+from rethink.run_directory import Outcome, RunDirectory
 from rethink.run_options import RunOptions
+from rethink.run_record import RunRecord, StoredData
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep
@@ -88,18 +90,16 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
 
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
     """
-    recorded = run.read_run()
-    options = RunOptions.restored(recorded["options"])
-    specs = [TrialSpec.from_dict(values) for values in recorded["specs"]]
-    outcomes, _ = run.read_outcomes()
-    left = [spec for spec in specs if not _is_finished(run, spec, outcomes)]
+    record = run.read_run()
+    outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
+    left = [spec for spec in record.specs if not _is_finished(run, spec, outcomes)]
     if left:
         _check_known(left, run)
-        resources = _connect(options, run.root)
-        prepared = _prepare_all(left, options, None)
+        resources = _connect(record.options, run.root)
+        prepared = _prepare_all(left, record.options, None)
         for name, data in prepared.items():
-            check_same_data(data, recorded["data"][name]["content_sha256"], run.root)
-        _execute(run, left, prepared, options, resources, keep)
+            check_same_data(data, record.data[name].content_sha256, run.root)
+        _execute(run, left, prepared, record.options, resources, keep)
     return run
 
 
@@ -111,9 +111,9 @@ def _check_known(specs: Sequence[TrialSpec], run: RunDirectory) -> None:
         raise SpecError(f"{error}; a file of your own that registers it resumes the run: {command}") from None
 
 
-def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a trial's own rows show its end, or a scheduler gave it up; a failed trial is tried again."""
-    if outcomes.get(spec.spec_id, {}).get("stop_reason") == "scheduler":
+    if spec.spec_id in outcomes and outcomes[spec.spec_id].stop_reason == "scheduler":
         return True
     rows = rows_of(run.read_attempts(spec.spec_id)).values()
     return any(stop_reason(spec, row) is not None for row in rows)
@@ -178,11 +178,11 @@ def _report_seconds(options: RunOptions, trials: int) -> float:
 
 def _recorded_rungs(run: RunDirectory) -> Rungs | None:
     """The rungs with all that the run's trials recorded so far: a resumed search ranks as if never interrupted."""
-    recorded = run.read_run()
-    if recorded.get("halving") is None:  # nor had runs of earlier versions the entry
+    record = run.read_run()
+    if record.halving is None:
         return None
-    rungs = Rungs(SuccessiveHalving(**recorded["halving"]))
-    for spec in map(TrialSpec.from_dict, recorded["specs"]):
+    rungs = Rungs(record.halving)
+    for spec in record.specs:
         for row in rows_of(run.read_attempts(spec.spec_id)).values():
             rungs.passes(spec, row)
     return rungs
@@ -265,30 +265,31 @@ def _record(
     specs: Sequence[TrialSpec],
     options: RunOptions,
     prepared: Mapping[str, PreparedData],
-) -> dict[str, Any]:
+) -> RunRecord:
     """The content of run.json."""
-    return {
-        "sweep": sweep.name,
-        "variant": variant,
-        "command": command(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "data": {name: _describe(data) for name, data in prepared.items()},
-        "options": options.to_dict(),
-        "halving": asdict(sweep.halving) if sweep.halving else None,
-        "specs": [spec.to_dict() for spec in specs],
-    }
+    return RunRecord(
+        run_id=uuid.uuid4().hex,
+        sweep=sweep.name,
+        variant=variant,
+        command=command(),
+        created=datetime.now(UTC).replace(microsecond=0),
+        versions=versions(),
+        data={name: _describe(data) for name, data in prepared.items()},
+        options=options,
+        halving=sweep.halving,
+        specs=tuple(specs),
+    )
 
 
 def _default_name(sweep: Sweep, variant: str) -> str:
     return f"{sweep.name}-{variant}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _describe(data: PreparedData) -> dict[str, Any]:
-    return {
-        "content_sha256": data.content_sha256,
-        "train_samples": data.train.samples,
-        "test_samples": data.test.samples,
-        "classes": data.classes,
-        "class_names": list(data.class_names),
-    }
+def _describe(data: PreparedData) -> StoredData:
+    return StoredData(
+        content_sha256=data.content_sha256,
+        train_samples=data.train.samples,
+        test_samples=data.test.samples,
+        classes=data.classes,
+        class_names=tuple(data.class_names),
+    )

@@ -14,11 +14,13 @@ import torch
 from rethink.checkpoint_file import NotWhole, TrialState, write_checkpoint
 from rethink.checkpoints import Checkpoints, read_start, read_state
 from rethink.data.beton import PreparedData
-from rethink.data.for_spec import DataPlaces, prepare_for
+from rethink.data.for_spec import prepare_for
+from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool, check_same_data
 from rethink.metrics import Record, stop_reason
 from rethink.provenance import versions
-from rethink.run_directory import RowWriter, RunDirectory
+from rethink.rows import RowWriter
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
 from rethink.training import Training
@@ -160,7 +162,7 @@ class Trial:
 
     def _append_row(self, record: Record) -> None:
         if self._rows is None:
-            self._rows = RowWriter(self._run, self.spec.spec_id, self._header())
+            self._rows = RowWriter(self._run.rows, self._run.run_id, self.spec.spec_id, self._header())
         self._rows.append(record)
 
     def _checkpoint(self, is_last: bool) -> None:
@@ -182,7 +184,6 @@ class Trial:
 
     def _header(self) -> dict[str, Any]:
         return {
-            "spec_id": self.spec.spec_id,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "device": self._settings.device,

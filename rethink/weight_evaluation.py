@@ -9,7 +9,8 @@ import torch
 from rethink import models
 from rethink.cost import check_possible
 from rethink.data.beton import PreparedData
-from rethink.data.for_spec import DataPlaces, prepare_for
+from rethink.data.for_spec import prepare_for
+from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool, check_fits
 from rethink.evaluation import Evaluator, Scores
 from rethink.protocol import complete

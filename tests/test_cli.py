@@ -11,6 +11,7 @@ from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
+from tests.made_record import made_record
 
 SWEEP = Sweep(
     name="tiny",
@@ -270,11 +271,11 @@ def test_ray_was_not_started_by_a_refusal(local_ray: None) -> None:
 def test_a_run_json_that_lacks_an_entry_is_named(
     command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    RunDirectory(tmp_path).create({"specs": [], "sweep": "tiny"})
+    (tmp_path / "run.json").write_text('{"format": 1, "specs": [], "sweep": "tiny"}')
     assert main([command, str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "lacks variant, command, created, data" in error
+    assert "run.json is damaged (run_id is missing)" in error
     assert not (tmp_path / "figures").exists()
 
 
@@ -282,7 +283,7 @@ def test_runs_of_one_name_are_refused_in_one_line(capsys: pytest.CaptureFixture[
     for parent in ("a", "b"):
         run = RunDirectory(tmp_path / parent / "run")
         run.root.mkdir(parents=True)
-        run.create({"specs": []})
+        run.create(made_record())
     assert main(["figures", str(tmp_path / "a/run"), str(tmp_path / "b/run")]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

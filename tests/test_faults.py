@@ -41,7 +41,7 @@ def wait_for(holds: Callable[[], Any], seconds: float = 90) -> Any:
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:
-    return [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+    return list(run.read_run().specs)
 
 
 def running(run: RunDirectory) -> list[tuple[TrialSpec, int]]:
@@ -50,7 +50,7 @@ def running(run: RunDirectory) -> list[tuple[TrialSpec, int]]:
         return []
     ended = run.read_outcomes()[0]
     return [
-        (spec, attempts[-1].header["pid"])
+        (spec, attempts[-1].header.pid)
         for spec in specs_of(run)
         if spec.spec_id not in ended
         and run.checkpoint(spec.spec_id).exists()
@@ -77,7 +77,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     assert process.returncode == 0, output
     attempts = run.read_attempts(victim.spec_id)
     assert len(attempts) == 2
-    assert attempts[1].header["resumed_from_steps"] > 0, "it started anew instead of resuming"
+    assert attempts[1].header.resumed_from_steps > 0, "it started anew instead of resuming"
     assert_undisturbed(run, make_training)
 
 

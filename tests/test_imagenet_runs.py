@@ -42,8 +42,8 @@ def run(local_ray: None, places: list[str]) -> RunDirectory:
 
 
 def spec_of(run: RunDirectory) -> TrialSpec:
-    (values,) = run.read_run()["specs"]
-    return TrialSpec.from_dict(values)
+    (spec,) = run.read_run().specs
+    return spec
 
 
 def test_rows_through_ray_equal_rows_without_it(
@@ -73,13 +73,13 @@ def test_a_worker_killed_in_mid_epoch_changes_no_row(
 
     wait_for(in_mid_epoch)
     (attempt,) = run.read_attempts(spec_of(run).spec_id)
-    os.kill(attempt.header["pid"], signal.SIGKILL)
+    os.kill(attempt.header.pid, signal.SIGKILL)
     output = process.communicate(timeout=180)[0]
     assert process.returncode == 0, output
     attempts = run.read_attempts(spec_of(run).spec_id)
     assert len(attempts) == 2
-    assert attempts[0].header["resumed_from_steps"] == 0
-    assert attempts[1].header["resumed_from_steps"] > 8, "it started anew instead of resuming"
+    assert attempts[0].header.resumed_from_steps == 0
+    assert attempts[1].header.resumed_from_steps > 8, "it started anew instead of resuming"
     assert recorded_rows(run, spec_of(run)) == undisturbed_rows(make_imagenet_training, spec_of(run))
 
 

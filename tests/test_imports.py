@@ -14,6 +14,7 @@ LAYERS = [
         "rethink",
         "rethink.spec",
         "rethink.randomness",
+        "rethink.json_errors",
         "rethink.checked_files",
         "rethink.ffcv_library",
         "rethink.ffcv_runtime",
@@ -21,8 +22,9 @@ LAYERS = [
         "rethink.node_check",
         "rethink.user_cache",
     ],
-    ["rethink.metrics", "rethink.search", "rethink.halving"],
-    ["rethink.run_directory", "rethink.tensorboard", "rethink.new_run"],
+    ["rethink.data.writing", "rethink.data.places"],
+    ["rethink.metrics", "rethink.search", "rethink.halving", "rethink.run_options"],
+    ["rethink.rows", "rethink.run_record", "rethink.run_directory", "rethink.tensorboard", "rethink.new_run"],
     ["rethink.checkpoint_file"],
     ["rethink.checkpoints", "rethink.export_card"],
     ["rethink.corruption"],
@@ -35,7 +37,6 @@ LAYERS = [
         "rethink.examples",
         "rethink.epoch_pass",
         "rethink.optimizers",
-        "rethink.run_options",
         "rethink.weight_files",
     ],
     ["rethink.label_export", "rethink.export", "rethink.weight_evaluation"],
@@ -56,7 +57,14 @@ LAYERS = [
     ["rethink.__main__"],
     ["sweeps"],
 ]
-ANALYSIS_MAY_IMPORT = {"rethink.spec", "rethink.metrics", "rethink.run_directory", "rethink.checked_files"}
+ANALYSIS_MAY_IMPORT = {
+    "rethink.spec",
+    "rethink.metrics",
+    "rethink.rows",
+    "rethink.run_record",
+    "rethink.run_directory",
+    "rethink.checked_files",
+}
 KNOWS_RAY = {"rethink.trainable", "rethink.schedulers", "rethink.restarts", "rethink.cluster", "rethink.runner"}
 KNOWS_FFCV = {"rethink.ffcv_runtime"}
 

@@ -10,7 +10,6 @@ import pytest
 
 from analysis.frames import load
 from rethink.run_directory import RunDirectory
-from rethink.spec import TrialSpec
 from tests.undisturbed import recorded_rows
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +53,7 @@ def test_the_snippets_make_a_sweep_whose_every_trial_ends(folder: Path) -> None:
 
 def test_the_own_file_resumes_its_run_and_another_process_says_how(folder: Path) -> None:
     run = RunDirectory(folder / "runs/first")
-    spec = TrialSpec.from_dict(run.read_run()["specs"][0])
+    spec = run.read_run().specs[0]
     before = recorded_rows(run, spec)
     for path in [*run.rows.glob(f"{spec.spec_id}-*"), run.checkpoint(spec.spec_id)]:
         path.unlink()

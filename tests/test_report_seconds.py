@@ -10,6 +10,7 @@ from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.spec import SpecError
+from tests.made_record import made_record
 
 
 def busy(trials: int, seconds: float) -> float:
@@ -51,7 +52,7 @@ def test_trials_that_wait_for_a_slot_make_no_report_rarer(
     monkeypatch.setattr(runner.cluster, "most_slots", lambda resources: slots)
     monkeypatch.setattr(runner, "TrialSettings", settings)
     run = RunDirectory(tmp_path)
-    run.create({})
+    run.create(made_record())
     specs = [complete({"model": "mlp_1x512", "max_epochs": 1, "seed": seed}) for seed in range(trials)]
     with pytest.raises(Made) as made:
         runner._execute(run, specs, {}, RunOptions(), {"cpu": 1.0}, lambda *trial: None)

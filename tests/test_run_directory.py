@@ -6,12 +6,15 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rethink.metrics import Record
-from rethink.run_directory import RowWriter, RunDirectory, find_runs, replace_file, rows_of
+from rethink.rows import RowWriter, rows_of
+from rethink.run_directory import RunDirectory, find_runs, replace_file
 from rethink.spec import SpecError
+from tests.made_record import ABOUT, made_record
 
 
 def record(epoch: int, loss: float = 1.0) -> Record:
@@ -29,32 +32,36 @@ def record(epoch: int, loss: float = 1.0) -> Record:
 def run(tmp_path: Path) -> RunDirectory:
     run = RunDirectory(tmp_path / "run")
     run.root.mkdir()
-    run.create({"sweep": "s", "specs": []})
+    run.create(made_record(sweep="s"))
     return run
 
 
+def writer(run: RunDirectory, **about: Any) -> RowWriter:
+    return RowWriter(run.rows, run.run_id, "abc", {**ABOUT, **about})
+
+
 def test_rows_come_back_as_written(run: RunDirectory) -> None:
-    writer = RowWriter(run, "abc", {"host": "h"})
-    writer.append(record(1, 0.1 + 0.2))
+    rows = writer(run, host="h")
+    rows.append(record(1, 0.1 + 0.2))
     (attempt,) = run.read_attempts("abc")
-    assert attempt.header["host"] == "h"
+    assert attempt.header.host == "h"
     assert Record(**attempt.rows[0]) == record(1, 0.1 + 0.2)
 
 
 def test_of_a_repeated_epoch_the_last_attempt_counts_once(run: RunDirectory) -> None:
     for attempt, epochs in enumerate([(1, 2, 3, 4), (3, 4, 5)]):
-        writer = RowWriter(run, "abc", {})
+        rows = writer(run)
         for epoch in epochs:
-            writer.append(record(epoch, float(attempt)))
-    rows = rows_of(run.read_attempts("abc"))
-    assert list(rows) == [1, 2, 3, 4, 5]
-    assert [row["train_loss"] for row in rows.values()] == [0, 0, 1, 1, 1]
+            rows.append(record(epoch, float(attempt)))
+    kept = rows_of(run.read_attempts("abc"))
+    assert list(kept) == [1, 2, 3, 4, 5]
+    assert [row["train_loss"] for row in kept.values()] == [0, 0, 1, 1, 1]
 
 
 def test_a_torn_line_is_counted_and_spoils_no_other(run: RunDirectory) -> None:
-    writer = RowWriter(run, "abc", {})
-    writer.append(record(1))
-    writer.append(record(2))
+    rows = writer(run)
+    rows.append(record(1))
+    rows.append(record(2))
     (path,) = run.rows.iterdir()
     path.write_bytes(path.read_bytes()[:-20])
     (attempt,) = run.read_attempts("abc")
@@ -65,19 +72,19 @@ def test_a_torn_line_is_counted_and_spoils_no_other(run: RunDirectory) -> None:
     run.record_outcome("def", "diverged", 2)
     outcomes, damaged = run.read_outcomes()
     assert damaged == 1
-    assert outcomes["def"]["stop_reason"] == "diverged"
+    assert outcomes["def"].stop_reason == "diverged"
 
 
 def test_the_last_outcome_of_a_trial_counts(run: RunDirectory) -> None:
     run.record_outcome("abc", "error", 3)
     run.record_outcome("abc", "interpolated", 9)
-    assert run.read_outcomes()[0]["abc"]["stop_reason"] == "interpolated"
+    assert run.read_outcomes()[0]["abc"].stop_reason == "interpolated"
 
 
 def _append_for_ever(root: Path) -> None:
-    writer = RowWriter(RunDirectory(root), "abc", {})
+    rows = writer(RunDirectory(root))
     for epoch in range(1, 10**9):
-        writer.append(record(epoch))
+        rows.append(record(epoch))
 
 
 def test_a_killed_writer_loses_no_row_that_append_returned_from(run: RunDirectory) -> None:
@@ -93,7 +100,7 @@ def test_a_killed_writer_loses_no_row_that_append_returned_from(run: RunDirector
 
 
 def test_attempts_never_share_a_file(run: RunDirectory) -> None:
-    assert [RowWriter(run, "abc", {}).number for _ in range(3)] == [1, 2, 3]
+    assert [writer(run).number for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -107,7 +114,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_run_is_not_overwritten(run: RunDirectory) -> None:
     with pytest.raises(FileExistsError):
-        run.create({"sweep": "other"})
+        run.create(made_record(sweep="other"))
     assert json.loads(run.run_file.read_text())["sweep"] == "s"
 
 

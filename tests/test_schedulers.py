@@ -10,9 +10,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from rethink.halving import Rungs, SuccessiveHalving
 from rethink.protocol import complete
-from rethink.run_directory import RunDirectory
+from rethink.run_directory import Outcome, RunDirectory
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first
 from rethink.spec import TrialSpec
+from tests.made_record import made_record
 
 FIT = 4  # the epoch in which a trial below fits
 
@@ -49,9 +50,9 @@ def spec(**fields: Any) -> TrialSpec:
     return complete({"model": "mlp_1x512", "max_epochs": 8, **fields})
 
 
-def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler | None) -> dict[str, dict[str, Any]]:
+def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler | None) -> dict[str, Outcome]:
     """Run them one at a time; the recorded outcomes by spec id."""
-    run.create({})
+    run.create(made_record())
     configs = longest_first({s: s.label_corruption for s in specs})
     run.figures.mkdir()
     tune.Tuner(
@@ -74,7 +75,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 def test_stops_at_the_fit_or_the_asked_number_of_epochs_later_and_says_why(local_ray: None, run: RunDirectory) -> None:
     at_once, later, never = spec(), spec(epochs_after_fit=3), spec(seed=10)
     outcomes = run_trials(run, [at_once, later, never], None)
-    told = {spec_id: (outcome["stop_reason"], outcome["epoch"]) for spec_id, outcome in outcomes.items()}
+    told = {spec_id: (outcome.stop_reason, outcome.epoch) for spec_id, outcome in outcomes.items()}
     assert told == {
         at_once.spec_id: ("interpolated", FIT),
         later.spec_id: ("interpolated", FIT + 3),
@@ -85,9 +86,9 @@ def test_stops_at_the_fit_or_the_asked_number_of_epochs_later_and_says_why(local
 def test_the_inner_scheduler_may_give_a_trial_up_but_never_hides_a_fit(local_ray: None, run: RunDirectory) -> None:
     fits, gives_up = spec(), spec(seed=10)
     outcomes = run_trials(run, [fits, gives_up], GivesUpAt(FIT))
-    assert outcomes[fits.spec_id]["stop_reason"] == "interpolated"
-    assert outcomes[gives_up.spec_id]["stop_reason"] == "scheduler"
-    assert outcomes[gives_up.spec_id]["epoch"] == FIT
+    assert outcomes[fits.spec_id].stop_reason == "interpolated"
+    assert outcomes[gives_up.spec_id].stop_reason == "scheduler"
+    assert outcomes[gives_up.spec_id].epoch == FIT
 
 
 def test_the_longest_expected_trials_start_first(local_ray: None, run: RunDirectory) -> None:
@@ -110,6 +111,6 @@ def test_trials_of_another_corruption_level_can_never_cause_a_stop(
         run = RunDirectory(tmp_path / name)
         run.root.mkdir()
         outcomes[name] = run_trials(run, specs, HalvingInCells(Rungs(halving)))
-    ends = [(outcomes["together"][s.spec_id]["stop_reason"], outcomes["together"][s.spec_id]["epoch"]) for s in behind]
+    ends = [(outcomes["together"][s.spec_id].stop_reason, outcomes["together"][s.spec_id].epoch) for s in behind]
     assert ends == [("max_epochs", 8), ("scheduler", 2), ("max_epochs", 8)]
     assert {s.spec_id: outcomes["together"][s.spec_id] for s in behind} == outcomes["alone"]

@@ -20,8 +20,7 @@ from analysis import frames
 from rethink.checkpoint_file import TrialState, read_checkpoint, write_checkpoint
 from rethink.cli import _sweep_names, main
 from rethink.data.embedded import make_fashion_mnist_mini
-from rethink.halving import SuccessiveHalving
-from rethink.run_directory import RunDirectory
+from rethink.run_directory import Outcome, RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training import Training
 from tests.undisturbed import recorded_rows, undisturbed_rows
@@ -62,14 +61,14 @@ def run(runs: dict[str, RunDirectory]) -> RunDirectory:
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:
-    return [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+    return list(run.read_run().specs)
 
 
 @pytest.mark.parametrize("name", _sweep_names())
 def test_every_trial_of_a_smoke_variant_ends(runs: dict[str, RunDirectory], name: str) -> None:
     trials = frames.load(runs[name].root).trials
     assert len(trials) == len(specs_of(runs[name]))
-    gives_up = RunDirectory(runs[name].root).read_run()["halving"] is not None
+    gives_up = RunDirectory(runs[name].root).read_run().halving is not None
     assert set(trials["stop_reason"]) <= {
         "interpolated",
         "max_epochs",
@@ -92,7 +91,7 @@ def test_every_epoch_is_kept_though_few_are_reported(run: RunDirectory) -> None:
 
 def test_every_trial_of_a_search_reports_at_every_rung(runs: dict[str, RunDirectory]) -> None:
     run = runs["learning_rate"]
-    rungs = SuccessiveHalving(**run.read_run()["halving"]).rungs(1000)
+    rungs = run.read_run().halving.rungs(1000)
     for spec in specs_of(run):
         (results,) = run.tune.rglob(f"{spec.name}*/result.json")
         reported = {json.loads(line)["epoch"] for line in results.read_text().splitlines()}
@@ -104,30 +103,15 @@ def test_a_resumed_search_ranks_against_what_is_recorded(runs: dict[str, RunDire
     """The driver died before the trial that is worst at the first rung began: it meets all the others there."""
     run = RunDirectory(Path(shutil.copytree(runs["learning_rate"].root, tmp_path / "search")))
     cell = [spec for spec in specs_of(run) if spec.label_corruption == 1]
-    rung = run.read_run()["halving"]["grace_epochs"]
+    rung = run.read_run().halving.grace_epochs
     worst = min(cell, key=lambda spec: float(recorded_rows(run, spec)[rung - 1]["train_accuracy"]))
     for path in [*run.rows.glob(f"{worst.spec_id}-*"), run.checkpoint(worst.spec_id)]:
         path.unlink(missing_ok=True)
     outcomes = [line for line in run.outcomes_file.read_text().splitlines() if worst.spec_id not in line]
     run.outcomes_file.write_text("".join(f"{line}\n" for line in outcomes))
     assert main(["resume", str(run.root)]) == 0
-    assert run.read_outcomes()[0][worst.spec_id] == {
-        "spec_id": worst.spec_id,
-        "stop_reason": "scheduler",
-        "epoch": rung,
-    }
+    assert run.read_outcomes()[0][worst.spec_id] == Outcome(worst.spec_id, "scheduler", rung)
     assert len(recorded_rows(run, worst)) == rung
-
-
-def test_a_run_of_an_earlier_version_resumes_without_halving(run: RunDirectory, tmp_path: Path) -> None:
-    old = RunDirectory(Path(shutil.copytree(run.root, tmp_path / "old")))
-    record = {key: value for key, value in old.read_run().items() if key != "halving"}
-    old.run_file.write_text(json.dumps(record))
-    victim = specs_of(old)[0]
-    for path in [*old.rows.glob(f"{victim.spec_id}-*"), old.checkpoint(victim.spec_id)]:
-        path.unlink()
-    assert main(["resume", str(old.root)]) == 0
-    assert recorded_rows(old, victim) == recorded_rows(run, victim)
 
 
 def test_a_saved_fitted_mlp_makes_no_error_on_the_corrupted_labels_by_numpy(run: RunDirectory, tmp_path: Path) -> None:
@@ -293,11 +277,11 @@ def test_relative_paths_mean_the_same_to_driver_and_workers(
 
 def test_the_run_says_where_it_comes_from(run: RunDirectory) -> None:
     record = run.read_run()
-    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert record["data"]["fashion_mnist_mini"]["train_samples"] == 5000
+    assert record.versions["torch"] == torch.__version__.split("+")[0]
+    assert record.data["fashion_mnist_mini"].train_samples == 5000
     header = run.read_attempts(specs_of(run)[0].spec_id)[0].header
-    assert header["data_sha256"] == record["data"]["fashion_mnist_mini"]["content_sha256"]
-    assert header["threads"] == 1
+    assert header.data_sha256 == record.data["fashion_mnist_mini"].content_sha256
+    assert header.threads == 1
 
 
 def test_ray_is_the_tests_own(local_ray: None) -> None:

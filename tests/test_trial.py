@@ -14,12 +14,13 @@ import torch
 from rethink.checkpoint_file import StartState, write_checkpoint
 from rethink.checkpoints import Checkpoints
 from rethink.data.beton import PreparedData
-from rethink.data.for_spec import DataPlaces
+from rethink.data.places import DataPlaces
 from rethink.metrics import Record
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
 from rethink.training import Training
 from rethink.trial import DataStore, Trial, TrialSettings
+from tests.made_record import made_record
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
 MakeSpec = Callable[..., TrialSpec]
@@ -29,7 +30,7 @@ MakeSpec = Callable[..., TrialSpec]
 def settings(tmp_path: Path, cache_dir: Path, prepared: PreparedData) -> TrialSettings:
     run = RunDirectory(tmp_path / "run")
     run.root.mkdir()
-    run.create({})
+    run.create(made_record())
     return TrialSettings(
         run=run.root,
         data_sha256={"fashion_mnist_mini": prepared.content_sha256},
@@ -201,7 +202,7 @@ def test_of_two_checkpoints_the_newest_whole_one_is_taken_else_the_trial_starts_
     place = "goes on from the one before, step 4" if damaged == 1 else "starts anew"
     assert all(note.endswith(f"the trial {place}") for note in again.notes)
     again.run_until(lambda: False)
-    assert run.read_attempts(spec.spec_id)[-1].header["notes"] == again.notes
+    assert run.read_attempts(spec.spec_id)[-1].header.notes == tuple(again.notes)
     assert run.read_attempts(spec.spec_id)[-1].header["resumed_from_steps"] == (4 if damaged == 1 else 0)
     assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
     left = {path.name for path in newest.parent.iterdir()}

@@ -15,6 +15,7 @@ from rethink.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.schedulers import longest_first
 from rethink.trial import TrialSettings
+from tests.made_record import made_record
 
 LEVELS = (0.2, 1.0, 0.0, 0.6, 0.4)  # a trial costs one more than its level
 
@@ -44,7 +45,7 @@ def test_every_trial_is_given_once_as_it_is_and_the_longest_first(
     monkeypatch.setattr(runner, "_cost", lambda spec, prepared: 1 + spec.label_corruption)
     monkeypatch.setattr(runner.Progress, "update", lambda *told: None)
     run, ended = RunDirectory(tmp_path), list[str]()
-    run.create({})
+    run.create(made_record())
     specs = [complete({"model": "mlp_1x512", "max_epochs": 1, "label_corruption": level}) for level in LEVELS]
     resources = {"cpu": 2.0 / slots, "gpu": 0.0}
     runner._execute(run, specs, {}, RunOptions(), resources, lambda run, spec, reason: ended.append(spec.spec_id))

@@ -15,8 +15,8 @@ from torch import nn
 
 from rethink.checkpoint_file import TrialState, read_checkpoint, write_checkpoint
 from rethink.data.beton import PreparedData
-from rethink.data.for_spec import DataPlaces
 from rethink.data.loaders import epoch_order
+from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool
 from rethink.evaluation import Evaluator
 from rethink.export import export_trial
@@ -35,6 +35,7 @@ from rethink.weight_files import (
     check_weights_fit,
     read_weights,
 )
+from tests.made_record import made_record, stored_data
 
 
 class Payload:
@@ -54,10 +55,8 @@ def run(tmp_path: Path, cache_dir: Path, prepared: PreparedData, make_spec: Call
     run.root.mkdir()
     fields: dict[str, Any] = {"batch_size": 32, "train_samples": 100, "label_corruption": 0.3}
     specs = [make_spec(**fields, max_steps=10, evaluate_steps=4), make_spec(**fields), make_spec(**fields, seed=7)]
-    about = {"content_sha256": prepared.content_sha256, "classes": 10, "class_names": list(prepared.class_names)}
-    run.create(
-        {"specs": [spec.to_dict() for spec in specs], "versions": {}, "data": {"fashion_mnist_mini": about}},
-    )
+    about = stored_data(content_sha256=prepared.content_sha256, class_names=tuple(prepared.class_names))
+    run.create(made_record(specs, data={"fashion_mnist_mini": about}))
     sha256 = {"fashion_mnist_mini": prepared.content_sha256}
     settings = TrialSettings(run=run.root, data_sha256=sha256, places=DataPlaces(cache_dir=cache_dir))
     for spec in specs[:2]:
@@ -74,7 +73,7 @@ def state_of(training: Training) -> TrialState:
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:
-    return [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+    return list(run.read_run().specs)
 
 
 def refusal(action: Callable[..., Any], *arguments: Any) -> str:

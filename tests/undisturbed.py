@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rethink.metrics import TIMING_COLUMNS, stop_reason
-from rethink.run_directory import RunDirectory, rows_of
+from rethink.rows import rows_of
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training import Training
 

@@ -1,21 +1,9 @@
 """The data that a spec asks for, in the form that it asks for."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
-
 from rethink.data.beton import PreparedData, prepare
+from rethink.data.places import DataPlaces
 from rethink.data.sources import JpegForm
-from rethink.data.writing import Writing
 from rethink.spec import TrialSpec
-
-
-@dataclass(frozen=True)
-class DataPlaces:
-    """Where data sets lie on a machine, and how their betons are written there."""
-
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
-    writing: Writing = field(default_factory=Writing)
 
 
 def prepare_for(spec: TrialSpec, places: DataPlaces) -> PreparedData:

@@ -5,19 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rethink.metrics import Record
-from rethink.run_directory import RowWriter, RunDirectory
+from rethink.rows import RowWriter
+from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
+from tests.made_record import ABOUT, made_record
 
 IMAGES = 2000
-HEADER = {
-    "host": "node-1",
-    "device": "cpu",
-    "threads": 1,
-    "versions": {"rethink": "0.1.0", "torch": "2.14.1"},
-    "data_sha256": "ab" * 32,
-    "resumed_from_epoch": 0,
-    "started": "2026-11-23T20:00:00+00:00",
-}
 
 
 def spec(**changes: Any) -> TrialSpec:
@@ -90,24 +83,13 @@ def imagenet_spec(**changes: Any) -> TrialSpec:
 def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirectory:
     """A run that asked for these specs and has begun none."""
     run = RunDirectory(root)
-    run.create(
-        {
-            "sweep": "label_corruption",
-            "variant": "demo",
-            "specs": [one.to_dict() for one in specs],
-            "command": "python sweeps/label_corruption.py demo",
-            "created": "2026-11-23T19:59:00+00:00",
-            "versions": HEADER["versions"],
-            "data": {"fashion_mnist": {"train_samples_available": 60000, "content_sha256": "ab" * 32, "classes": 10}},
-            **changes,
-        }
-    )
+    run.create(made_record(specs, **changes))
     return run
 
 
 def write_attempt(run: RunDirectory, one: TrialSpec, records: Sequence[Record], **header: Any) -> Path:
     """One attempt at a trial, with these rows."""
-    writer = RowWriter(run, one.spec_id, {**HEADER, **header})
+    writer = RowWriter(run.rows, run.run_id, one.spec_id, {**ABOUT, **header})
     for row in records:
         writer.append(row)
     writer.close()

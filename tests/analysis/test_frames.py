@@ -1,7 +1,6 @@
 """The laws of the two frames, on made runs with known answers."""
 
 import json
-import re
 import subprocess
 import sys
 import warnings
@@ -14,7 +13,6 @@ from analysis import history
 from analysis.columns import EPOCHS, RECORD, TRIALS
 from analysis.frames import load
 from rethink.metrics import STOP_REASONS
-from rethink.spec import SpecError
 
 
 def only(frame: pd.DataFrame) -> pd.Series:
@@ -209,15 +207,6 @@ def test_rows_that_no_spec_owns_are_refused(tmp_path):
         load(run.root)
 
 
-def test_rows_of_another_version_are_refused(tmp_path):
-    one = spec()
-    run = make_run(tmp_path / "demo", [one])
-    path = write_trial(run, one, epochs=1)
-    path.write_text(path.read_text().replace("test_accuracy", "accuracy"))
-    with pytest.raises(ValueError, match="test_accuracy"):
-        load(run.root)
-
-
 def test_every_stop_reason_has_a_status():
     for reason in STOP_REASONS:
         assert history.status(reason == "interpolated", begun=True, reason=reason) in (
@@ -233,7 +222,8 @@ def test_more_trials_than_are_held_at_once_load_whole(tmp_path):
     run = make_run(tmp_path / "demo", specs)
     template = write_trial(run, specs[0], epochs=100, fit=100).read_bytes()
     for one in specs[1:]:
-        (run.rows / f"{one.spec_id}-0001.jsonl").write_bytes(template)
+        own = template.replace(specs[0].spec_id.encode(), one.spec_id.encode())
+        (run.rows / f"{one.spec_id}-0001.jsonl").write_bytes(own)
     frames = load(run.root)
     assert (len(frames.trials), len(frames.epochs)) == (1100, 110_000)
     assert frames.epochs[[column.name for column in RECORD]].shape == (110_000, len(RECORD))
@@ -316,21 +306,6 @@ def test_a_row_file_that_cannot_be_read_is_counted_and_named(tmp_path):
     folder.mkdir()
     with pytest.warns(UserWarning, match="cannot be read"):
         assert load(run.root).damaged_files == 1
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [("epoch", "null"), ("epoch", '"2"'), ("steps", '"many"'), ("row", "true"), ("images_seen", '"many"')],
-)
-def test_a_value_of_another_type_is_refused_in_one_line(tmp_path, column, value):
-    run = make_run(tmp_path / "demo", [spec()])
-    path = write_trial(run, spec(), epochs=2)
-    lines = path.read_text().splitlines()
-    lines[2] = re.sub(f'"{column}": \\d+', f'"{column}": {value}', lines[2])
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(SpecError, match="another type" if column == "images_seen" else column) as error:
-        load(run.root)
-    assert "\n" not in str(error.value)
 
 
 STEP_LIMITED = {"max_epochs": 1000, "max_steps": 40, "evaluate_steps": 10, "batch_size": 125}  # 16 steps an epoch
@@ -432,56 +407,3 @@ def test_from_a_file_the_horizon_counts_from_where_the_file_left_off(tmp_path):
     run = make_run(tmp_path / "demo", [one])
     write_attempt(run, one, [record(10 + row, row=row, steps=1000 + 16 * row) for row in (1, 2)])
     assert only(load(run.root).trials)["horizon"] == 12
-
-
-ADDED = ("row", "test_top5_accuracy", "train_eval_accuracy", "train_eval_top5_accuracy", "exact_train_top5_accuracy")
-ADDED_TO_SPEC = (
-    *("max_side", "jpeg_quality", "normalization", "random_resized_crop", "decay_images", "optimizer"),
-    *("gradient_clip", "max_steps", "evaluate_steps", "train_eval_samples", "start_from"),
-)
-
-
-def without(path, names):
-    """The JSON lines of a file, as a version wrote them that did not have these names."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    kept = [{name: value for name, value in line.items() if name not in names} for line in lines]
-    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-
-
-def test_a_run_of_the_earlier_version_reads_as_if_written_today(tmp_path):
-    one, logged = spec(seed=1), spec(seed=2)
-    run = make_run(tmp_path / "demo", [one, logged])
-    path = write_attempt(run, one, [record(1), record(2), record(3, 3)])
-    log_of_ray(run, logged, [record(1), record(2, 2)])
-    with pytest.warns(UserWarning, match="2 lost row"):
-        expected = load(run.root)
-    without(path, ADDED)
-    without(run.tune / "start-001" / logged.name / "result.json", ADDED)
-    asked = json.loads(run.run_file.read_text())
-    asked["specs"] = [{name: own[name] for name in own if name not in ADDED_TO_SPEC} for own in asked["specs"]]
-    run.run_file.write_text(json.dumps(asked))
-    assert '"row"' not in path.read_text()
-    with pytest.warns(UserWarning, match="2 lost row"):
-        frames = load(run.root)
-    pd.testing.assert_frame_equal(frames.trials, expected.trials)
-    pd.testing.assert_frame_equal(frames.epochs, expected.epochs)
-    assert frames.epochs["row"].tolist() == [1, 2, 3, 1, 2]
-    assert frames.trials["seconds"].tolist() == [3 * 1.75, 2 * 1.75]
-
-
-def test_a_trial_restored_by_today_s_version_has_rows_of_both(tmp_path):
-    one = spec()
-    run = make_run(tmp_path / "demo", [one])
-    without(write_attempt(run, one, [record(1), record(2)]), ADDED)
-    write_attempt(run, one, [record(2), record(3, 3)], resumed_from_epoch=1)
-    frames = load(run.root)
-    assert (frames.epochs["row"].tolist(), only(frames.trials)["seconds"]) == ([1, 2, 3], 3 * 1.75)
-
-
-@pytest.mark.parametrize("names", [("row",), ADDED[1:], (*ADDED, "steps")])
-def test_rows_that_lack_anything_else_are_refused(tmp_path, names):
-    run = make_run(tmp_path / "demo", [spec()])
-    without(write_trial(run, spec(), epochs=2), names)
-    with pytest.raises(SpecError, match="written by another version") as error:
-        load(run.root)
-    assert "\n" not in str(error.value)

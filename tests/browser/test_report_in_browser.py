@@ -101,7 +101,7 @@ def test_it_says_what_the_frames_say(open_page: Open, run: RunDirectory) -> None
     text = page.inner_text("body")
     assert "RuntimeError: <out of memory> & more" in text
     recorded = run.read_run()
-    assert recorded["data"]["fashion_mnist_mini"]["content_sha256"] in text
+    assert recorded.data["fashion_mnist_mini"].content_sha256 in text
     assert "rethink report first" in text
 
 

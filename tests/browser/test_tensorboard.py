@@ -59,7 +59,7 @@ def run(local_ray: None, tmp_path_factory: pytest.TempPathFactory, cache_dir: Pa
 @pytest.fixture(scope="module")
 def board(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """TensorBoard, started as README says, once it has read the whole run: its pages do not reload by themselves."""
-    specs = [TrialSpec.from_dict(values) for values in run.read_run()["specs"]]
+    specs = list(run.read_run().specs)
     log = tmp_path_factory.mktemp("tensorboard") / "log"
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(run.tensorboard)]
     with log.open("wb") as output:

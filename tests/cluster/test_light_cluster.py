@@ -94,7 +94,7 @@ def test_a_node_lost_in_mid_sweep_changes_no_row(
     for spec_id in lost:
         attempts = run.read_attempts(spec_id)
         assert len(attempts) > 1
-        assert attempts[-1].header["resumed_from_steps"] > 0, "it started anew instead of resuming"
+        assert attempts[-1].header.resumed_from_steps > 0, "it started anew instead of resuming"
     assert_undisturbed(run, make_training)
     undisturbed = start("undisturbed", address, tmp_path, cache_dir)
     output = undisturbed.communicate(timeout=200)[0]

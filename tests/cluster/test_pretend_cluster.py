@@ -120,12 +120,12 @@ def epochs(run: RunDirectory) -> pd.DataFrame:
 
 
 def hosts_of(run: RunDirectory) -> set[str]:
-    return {a.header["host"] for spec in specs_of(run) for a in run.read_attempts(spec.spec_id)}
+    return {a.header.host for spec in specs_of(run) for a in run.read_attempts(spec.spec_id)}
 
 
 def under_way_on(run: RunDirectory, host: Host) -> list[str]:
     """Spec ids of the trials that run on a machine and have rows beyond a checkpoint to lose."""
-    return [spec.spec_id for spec, _ in running(run) if run.read_attempts(spec.spec_id)[-1].header["host"] == host.name]
+    return [spec.spec_id for spec, _ in running(run) if run.read_attempts(spec.spec_id)[-1].header.host == host.name]
 
 
 def test_ray_up_starts_both_machines(cluster: Cluster) -> None:
@@ -150,12 +150,12 @@ def test_a_sweep_runs_on_both_and_each_builds_its_betons_once(
     assert hosts_of(run) == {"h1", "h2"}
     for host, betons in watch.seen.items():
         assert sorted(name for name, _ in betons) == ["test.beton", "train.beton"], (host, betons)
-    pids = {a.header["pid"] for s in specs_of(run) for a in run.read_attempts(s.spec_id) if a.header["host"] == "h2"}
+    pids = {a.header.pid for s in specs_of(run) for a in run.read_attempts(s.spec_id) if a.header.host == "h2"}
     assert len(pids) > 1, "no two trials ran at once on the worker"
     for spec in specs_of(run):
         assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
-    commits = {a.header["versions"]["rethink"] for s in specs_of(run) for a in run.read_attempts(s.spec_id)}
-    assert commits == {run.read_run()["versions"]["rethink"]}
+    commits = {a.header.versions["rethink"] for s in specs_of(run) for a in run.read_attempts(s.spec_id)}
+    assert commits == {run.read_run().versions["rethink"]}
     assert "+" in commits.pop(), "the commit is not known on the cluster"
 
 

@@ -1,0 +1,15 @@
+"""DataPlaces: where data sets lie on a machine, and how their betons are written there."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rethink.data.writing import Writing
+
+
+@dataclass(frozen=True)
+class DataPlaces:
+    """The folder of the data sets' own files, that of their betons, and how these are written; none: the usual ones."""
+
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+    writing: Writing = field(default_factory=Writing)

@@ -1,0 +1,48 @@
+"""What a run says of itself, made: the record of run.json, and the header of an attempt."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rethink.run_options import RunOptions
+from rethink.run_record import RunRecord, StoredData
+from rethink.spec import TrialSpec
+
+RUN_ID = "0123456789abcdef" * 2
+SHA256 = "ab" * 32
+CLASS_NAMES = tuple(f"class {number}" for number in range(10))
+ABOUT = {  # an attempt, but for whose it is
+    "host": "node-1",
+    "pid": 1234,
+    "device": "cpu",
+    "threads": 1,
+    "versions": {"rethink": "0.1.0", "torch": "2.14.1"},
+    "data_sha256": SHA256,
+    "resumed_from_epoch": 0,
+    "resumed_from_steps": 0,
+    "notes": [],
+    "started": "2026-11-23T20:00:00+00:00",
+}
+
+
+def stored_data(**changes: Any) -> StoredData:
+    values = {"content_sha256": SHA256, "train_samples": 60_000, "test_samples": 10_000, "class_names": CLASS_NAMES}
+    values |= changes
+    return StoredData(**{"classes": len(values["class_names"]), **values})
+
+
+def made_record(specs: Sequence[TrialSpec] = (), **changes: Any) -> RunRecord:
+    """The record of a run that asked for these specs, all of data sets with ten classes."""
+    values = {
+        "run_id": RUN_ID,
+        "sweep": "label_corruption",
+        "variant": "demo",
+        "command": "python sweeps/label_corruption.py demo",
+        "created": datetime(2026, 11, 23, 19, 59, tzinfo=UTC),
+        "versions": ABOUT["versions"],
+        "data": {name: stored_data() for name in sorted({spec.stored_data for spec in specs})},
+        "options": RunOptions(),
+        "halving": None,
+        "specs": tuple(specs),
+    }
+    return RunRecord(**{**values, **changes})

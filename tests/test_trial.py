@@ -203,7 +203,7 @@ def test_of_two_checkpoints_the_newest_whole_one_is_taken_else_the_trial_starts_
     assert all(note.endswith(f"the trial {place}") for note in again.notes)
     again.run_until(lambda: False)
     assert run.read_attempts(spec.spec_id)[-1].header.notes == tuple(again.notes)
-    assert run.read_attempts(spec.spec_id)[-1].header["resumed_from_steps"] == (4 if damaged == 1 else 0)
+    assert run.read_attempts(spec.spec_id)[-1].header.resumed_from_steps == (4 if damaged == 1 else 0)
     assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
     left = {path.name for path in newest.parent.iterdir()}
     assert left == {newest.name, *(f"{path.name}.damaged-1" for path in (newest, previous)[:damaged])}

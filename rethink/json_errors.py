@@ -43,7 +43,7 @@ def with_place(message: str, content: bytes) -> str:
     if found is None or not content.strip():
         return message
     place = int(found["place"])
-    return f"{message}: {_clipped(repr(content[max(0, place - 24) : place + 16].decode(errors='replace')))}"
+    return f"{message}: {_clipped(repr(content[max(0, place - 40) : place + 10].decode(errors='replace')))}"
 
 
 def _clipped(text: str, most: int = 60) -> str:

@@ -104,7 +104,7 @@ def _problems(record: RunRecord, plain: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _unknown(values: Mapping[str, Any], kind: Any, place: str) -> Iterator[str]:
-    known = [field.name for field in dataclasses.fields(kind)]
+    known = {field.name for field in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
-            yield f"{place}: unknown field {name[:60]!r}; choose from {', '.join(known)}"
+            yield f"{place}.{name[:60]} is no field of it"

@@ -14,6 +14,7 @@ from rethink.new_run import new_run, open_storage
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
+from tests.made_record import made_record
 
 SWEEP = Sweep(
     "tiny", "for tests", {"default": [{"model": "mlp_1x512", "train_samples": 20, "max_epochs": 1, "batch_size": 20}]}
@@ -70,7 +71,7 @@ def test_storage_that_was_there_stays_and_so_does_what_is_in_it(tmp_path: Path) 
 
 def test_a_run_takes_its_name_whole_or_not_at_all(tmp_path: Path) -> None:
     with new_run(tmp_path, "run") as new:
-        new.create({"specs": []})
+        new.create(made_record())
         assert not (tmp_path / "run").exists()
     assert RunDirectory(tmp_path / "run").read_run() == {"specs": []}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -85,14 +86,14 @@ def test_a_run_takes_its_name_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_of_two_starts_of_one_name_the_slower_is_refused(tmp_path: Path) -> None:
     refused = pytest.raises(SpecError, match="exists; choose another --name")
     with refused, new_run(tmp_path, "run"), new_run(tmp_path, "run") as quicker:
-        quicker.create({"specs": []})
+        quicker.create(made_record())
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_what_a_start_leaves_when_it_is_killed_is_in_no_one_s_way(tmp_path: Path) -> None:
     (tmp_path / ".run.0123").mkdir()
     with open_storage(tmp_path, "run"), new_run(tmp_path, "run") as new:
-        new.create({"specs": []})
+        new.create(made_record())
     assert (tmp_path / "run/run.json").is_file()
 
 

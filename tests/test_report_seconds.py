@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rethink import runner
+from rethink.checked_files import decode_json, to_json
 from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
 from rethink.run_options import RunOptions
@@ -31,7 +32,7 @@ def test_what_was_asked_for_counts() -> None:
 
 def test_what_was_asked_for_is_kept_and_read_again() -> None:
     for asked in (None, 2.5):
-        assert RunOptions.restored(RunOptions(report_seconds=asked).to_dict()).report_seconds == asked
+        assert decode_json(to_json(RunOptions(report_seconds=asked)), RunOptions).report_seconds == asked
 
 
 def test_a_negative_time_is_refused() -> None:

@@ -73,7 +73,7 @@ def test_a_run_takes_its_name_whole_or_not_at_all(tmp_path: Path) -> None:
     with new_run(tmp_path, "run") as new:
         new.create(made_record())
         assert not (tmp_path / "run").exists()
-    assert RunDirectory(tmp_path / "run").read_run() == {"specs": []}
+    assert RunDirectory(tmp_path / "run").read_run() == made_record()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     with (
         pytest.raises(SpecError, match=r"exists; choose another --name, or `rethink resume "),

@@ -15,6 +15,7 @@ _NOTE = (
 _PUBLISHED_NOTE = (
     " Published: one trial a point, 50,000 images, a straight line through its first 10 to 20 epochs, extrapolated."
 )
+_TYPED_IN = " AlexNet's at p = 1 was typed in by hand."
 
 
 def epochs_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS) -> Figure:
@@ -24,6 +25,7 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROS
     published = with_published(lines)
     panels = ["ours", "published (the seed), CIFAR-10"] if published else [""]
     note = _NOTE + (_PUBLISHED_NOTE if published else "")
+    note += _TYPED_IN if any((line.published["model"] == "alexnet").any() for line in published) else ""
     title = "Epochs to converge vs label corruption level"
     figure, places = framed(title, subtitle, lines, note, len(trials) - len(begun), panels, across)
     for line in lines:

@@ -14,7 +14,10 @@ _NOTE = (
     "Line: mean over the n trials that ended and were tested; band: least to greatest; dots: trials; "
     "open triangles: trials that ended without fitting the training set."
 )
-_PUBLISHED_NOTE = " Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, test labels corrupted too."
+_PUBLISHED_NOTE = (
+    " Faint crosses: published (the seed), same model, 50,000 CIFAR-10 images, at the epoch that was best on the test "
+    "set, not at the fit, test labels corrupted too."
+)
 
 
 def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figure:

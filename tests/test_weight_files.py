@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 from torch import nn
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
 
 from rethink.checkpoint_file import TrialState, read_checkpoint, write_checkpoint
 from rethink.data.beton import PreparedData
@@ -35,6 +39,7 @@ from rethink.weight_files import (
     check_weights_fit,
     read_weights,
 )
+from tests.made_jpegs import save, wnid
 from tests.made_record import made_record, stored_data
 
 
@@ -175,8 +180,7 @@ def test_the_seeds_form_is_evaluated_as_torchvision_would(
 ) -> None:
     file = read_weights(seeds_file)
     assert (file.spec, file.epoch, file.steps) == (None, 1, 6)
-    assert "give --normalization per_image or imagenet or unit" in refusal(spec_to_evaluate, file, {})
-    spec = spec_to_evaluate(file, {"normalization": "imagenet"})
+    spec = spec_to_evaluate(file, {})
     assert (spec.model, spec.image_size, spec.dataset) == ("inception_v3", 299, "imagenet")
     result = evaluate_weights(file, spec, DataPlaces(ilsvrc, cache_dir), "cpu")
     theirs = make_inception(6)
@@ -185,6 +189,80 @@ def test_the_seeds_form_is_evaluated_as_torchvision_would(
     scores = Evaluator(theirs, torch.device("cpu"), "fp32").scores(data.train, data.subset)
     assert result.scores["train"].accuracy == scores.accuracy
     assert result.images == {"train": 48, "test": 18}
+    text = to_text(file, result)
+    assert f"{seeds_file} does not say how it was trained: by the seed's scripts" in text
+    assert "imagenet, view whole, 299 pixels a side, normalization imagenet" in text
+
+
+SIDES, MIDDLE = (480, 200), slice(150, 330)  # of an image: width and height, and the columns that the centre sees
+COLOURS = [(200, 60, 60), (60, 200, 60), (60, 60, 200)]
+
+
+def make_images_whose_middle_misleads(root: Path) -> Path:
+    """Their sides have the colour of their class, their middle that of the next class: its square sees nothing else."""
+    for folder, each in (("train", 3), ("val", 1)):
+        for label in range(3):
+            for number in range(each):
+                noise = np.random.default_rng([label, number, each]).integers(-20, 20, 3)
+                pixels = np.empty((SIDES[1], SIDES[0], 3), np.uint8)
+                pixels[:] = np.array(COLOURS[label]) + noise
+                pixels[:, MIDDLE] = np.array(COLOURS[(label + 1) % 3]) + noise
+                save(PIL.Image.fromarray(pixels), root / folder / wnid(label) / f"{wnid(label)}_{number}.JPEG")
+    return root
+
+
+def by_torchvision(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The images and labels of a folder as the seed's scripts read them."""
+    scale = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    pipeline = transforms.Compose([transforms.Resize((299, 299)), transforms.ToTensor(), scale])
+    images, labels = zip(*ImageFolder(str(folder), pipeline), strict=True)
+    return torch.stack(images), torch.tensor(labels)
+
+
+@pytest.fixture(scope="module")
+def misleading(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Such images, and a file in the seed's form that tells their classes.
+
+    Its last layer is fitted to the whole images, and to images of one colour.
+    """
+    root = make_images_whose_middle_misleads(tmp_path_factory.mktemp("misleading"))
+    network = make_inception(3).eval()
+    whole, labels = by_torchvision(root / "train")
+    middles = whole[..., 149:150].expand_as(whole)  # of one colour, that of the next class
+    images, labels = torch.cat([whole, middles]), torch.cat([labels, (labels + 1) % 3])
+    classifier, network.fc = network.fc, nn.Identity()  # type: ignore[assignment]
+    with torch.no_grad():
+        features = network(images).double()
+        mean, scale = features.mean(0), features.std(0).max()
+        weight = torch.linalg.pinv((features - mean) / scale) @ nn.functional.one_hot(labels, 3).double()
+        classifier.weight[:] = (weight / scale).T.float()
+        classifier.bias[:] = (-(mean / scale) @ weight).float()
+    network.fc = classifier
+    path = root / "whole.pth.tar"
+    empty = {"state": {}, "param_groups": []}
+    content = {"epoch": 50, "model_state_dict": network.state_dict(), "optimizer_state_dict": empty, "step_count": 9}
+    torch.save(content, path)
+    return root, path
+
+
+@pytest.mark.timeout(300)
+def test_a_file_of_the_seed_scores_what_its_own_scripts_would_say(
+    misleading: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root, path = misleading
+    file = read_weights(path)
+    network = make_inception(3).eval()
+    network.load_state_dict(dict(file.model))
+    scores = {}
+    for view in ({}, {"view": "centre"}):
+        result = evaluate_weights(file, spec_to_evaluate(file, view), DataPlaces(root, tmp_path), "cpu")
+        scores[view.get("view")] = {name: own.accuracy for name, own in result.scores.items()}
+    for name, folder in (("train", "train"), ("test", "val")):
+        images, labels = by_torchvision(root / folder)
+        with torch.no_grad():
+            theirs = (network(images).argmax(1) == labels).double().mean().item()
+        assert scores[None][name] == theirs == 1.0
+        assert scores["centre"][name] == 0.0
 
 
 @pytest.mark.timeout(300)
@@ -196,6 +274,7 @@ def test_training_goes_on_from_the_seeds_form_as_torch_alone_would(
     fields = {"batch_size": 4, "evaluate_steps": 1, "train_samples": 8, "max_epochs": 2, "momentum": 0.9}
     (spec,) = sweep_from(file).specs("default", {name: [value] for name, value in fields.items()})
     assert (spec.learning_rate, spec.optimizer, spec.normalization) == (0.1, "sgd", "imagenet")
+    assert (spec.view, spec.auxiliary_weight, spec.flip, spec.rotation) == ("whole", 0.0, False, 0.0)
     data = streams.open(spec, prepared_ilsvrc)
     training = Training(spec, data, torch.device("cpu"))
     training.start_from(file.start_state(spec))
@@ -217,7 +296,8 @@ def test_training_goes_on_from_the_seeds_form_as_torch_alone_would(
         logits, auxiliary = network.train()(batch.images)
         loss = nn.functional.cross_entropy(logits, batch.labels)
         optimizer.zero_grad()
-        (loss + 0.4 * nn.functional.cross_entropy(auxiliary, batch.labels)).backward()
+        assert auxiliary.shape == logits.shape, "it is computed, and has no weight"
+        loss.backward()
         optimizer.step()
         expected.append(loss.item())
     assert losses == pytest.approx([expected[0], sum(expected) / 2], rel=1e-3)  # the second row is of the whole epoch

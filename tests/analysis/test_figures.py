@@ -82,6 +82,15 @@ def test_published_epochs_stand_beside_ours_and_published_errors_among_them(run)
     assert len(crosses) == 6
 
 
+def test_what_the_published_points_are_is_said_below(run, tmp_path):
+    trials = load(run.root).trials
+    error = small_print(error_figure(trials, "made", {10}))
+    assert "at the epoch that was best on the test set, not at the fit, test labels corrupted too" in error
+    assert "by hand" not in small_print(epochs_figure(trials, "made"))
+    alexnet = load(make_run(tmp_path / "alexnet", [spec(model="alexnet")]).root).trials
+    assert "AlexNet's at p = 1 was typed in by hand" in small_print(epochs_figure(alexnet, "made"))
+
+
 def test_a_model_without_published_values_is_not_said_to_have_them(tmp_path):
     trials = load(make_run(tmp_path / "demo", [spec(model="mlp_3x512")]).root).trials
     for figure in (epochs_figure(trials, "made"), error_figure(trials, "made", {10})):

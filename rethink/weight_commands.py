@@ -1,6 +1,8 @@
 """The commands around data and weights: prepare, export, evaluate; and the sweep that trains on from a file."""
 
 import argparse
+import math
+import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -102,7 +104,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise SpecError("device = 'cuda' is not allowed: torch finds no GPU here; cpu")
-    print(to_text(file, evaluate_weights(file, spec, options.places, device)))
+    result = evaluate_weights(file, spec, options.places, device)
+    for name, scores in result.scores.items():
+        if not math.isfinite(scores.loss):
+            warnings.warn(f"{file.path}: its loss on the {name} images is not finite: no accuracy counts", stacklevel=1)
+    print(to_text(file, result))
     return 0
 
 

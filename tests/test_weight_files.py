@@ -1,10 +1,14 @@
 """Files of weights: every kind is read, what does not fit says why, and no file runs code."""
 
 import dataclasses
+import hashlib
 import itertools
 import json
+import math
 import os
 import pickle
+import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,19 +16,21 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from rethink.checkpoint_file import TrialState, read_checkpoint, write_checkpoint
+from rethink.cli import main
 from rethink.data.beton import PreparedData
 from rethink.data.loaders import epoch_order
 from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool
 from rethink.evaluation import Evaluator
 from rethink.export import export_trial
-from rethink.export_card import card_path
+from rethink.export_card import card_path, card_text
 from rethink.protocol import complete
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
@@ -53,13 +59,13 @@ class Payload:
         return os.system, (f"touch {self.trace}",)
 
 
-@pytest.fixture
-def run(tmp_path: Path, cache_dir: Path, prepared: PreparedData, make_spec: Callable[..., TrialSpec]) -> RunDirectory:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, prepared: PreparedData) -> RunDirectory:
     """A run with one trial that ended by max_steps in mid-epoch, one that fitted, and one that never began."""
-    run = RunDirectory(tmp_path / "run")
-    run.root.mkdir()
-    fields: dict[str, Any] = {"batch_size": 32, "train_samples": 100, "label_corruption": 0.3}
-    specs = [make_spec(**fields, max_steps=10, evaluate_steps=4), make_spec(**fields), make_spec(**fields, seed=7)]
+    torch.set_num_threads(1)
+    run = RunDirectory(tmp_path_factory.mktemp("trained"))
+    fields: dict[str, Any] = {"model": "mlp_1x512", "batch_size": 32, "train_samples": 100, "label_corruption": 0.3}
+    specs = [complete({**fields, **further}) for further in ({"max_steps": 10, "evaluate_steps": 4}, {}, {"seed": 7})]
     about = stored_data(content_sha256=prepared.content_sha256, class_names=tuple(prepared.class_names))
     run.create(made_record(specs, data={"fashion_mnist_mini": about}))
     sha256 = {"fashion_mnist_mini": prepared.content_sha256}
@@ -69,6 +75,17 @@ def run(tmp_path: Path, cache_dir: Path, prepared: PreparedData, make_spec: Call
         trial.run_until(lambda: False)
         trial.close()
     return run
+
+
+@pytest.fixture
+def run(trained: RunDirectory, tmp_path: Path) -> RunDirectory:
+    """A copy, to damage."""
+    return RunDirectory(Path(shutil.copytree(trained.root, tmp_path / "run")))
+
+
+@pytest.fixture
+def exported(run: RunDirectory, tmp_path: Path) -> Path:
+    return export_trial(run, specs_of(run)[0].spec_id, tmp_path / "out")[0]
 
 
 def state_of(training: Training) -> TrialState:
@@ -135,13 +152,148 @@ def test_a_card_of_other_weights_or_none_is_refused(run: RunDirectory, tmp_path:
     first, second = (export_trial(run, spec.spec_id, tmp_path)[0] for spec in specs_of(run)[:2])
     card_path(first).write_bytes(card_path(second).read_bytes())
     assert "describes other weights than" in refusal(read_weights, first)
-    card_path(first).write_text("{}")
-    assert "is no card of exported weights, or damaged" in refusal(read_weights, first)
     card_path(first).unlink()
-    assert "cannot read" in refusal(read_weights, first)
+    assert f"cannot read {card_path(first)}" in refusal(read_weights, first)
     content = second.read_bytes()
-    second.write_bytes(content[:-10])
-    assert str(second) in refusal(read_weights, second)
+    for damaged in (content[:-10], content[:7], b"", content + b"\0", content[:5000] + b"\1" + content[5001:]):
+        second.write_bytes(damaged)
+        assert "or one of them is damaged" in refusal(read_weights, second)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda card: card.update(format="something"), "is of format 'something', version 1: only 'rethink-export'"),
+        (lambda card: card.update(version=2), "is of format 'rethink-export', version 2: only"),
+        (lambda card: card.pop("format"), "missing required field `format`"),
+        (lambda card: card.pop("spec"), "missing required field `spec`"),
+        (lambda card: card.pop("place"), "missing required field `place`"),
+        (lambda card: card.pop("card_sha256"), "missing required field `card_sha256`"),
+        (lambda card: card.update(spec="x"), "got `str` - at `$.spec`"),
+        (lambda card: card["spec"].update(label_corruption=7), "its spec: label_corruption = 7"),
+        (lambda card: card["spec"].update(colour=7), "unknown field 'colour'"),
+        (lambda card: card["data"].pop("content_sha256"), "`content_sha256` - at `$.data`"),
+        (lambda card: card["data"].update(content_sha256="x"), "at `$.data.content_sha256`"),
+        (lambda card: card["data"].update(class_names=5), "at `$.data.class_names`"),
+        (lambda card: card["data"].update(class_names=["a"]), "$.data.class_names has 1, $.data.classes is 10"),
+        (lambda card: card["place"].update(steps="many"), "at `$.place.steps`"),
+        (lambda card: card["place"].update(steps=True), "at `$.place.steps`"),
+        (lambda card: card["place"].update(epoch=-1), "at `$.place.epoch`"),
+        (lambda card: card["place"].update(images_seen=10**30), "at `$.place.images_seen`"),
+        (lambda card: card["weights"].update(sha256=5), "at `$.weights.sha256`"),
+    ],
+)
+def test_a_card_of_another_form_is_refused_by_file_and_field(
+    exported: Path, change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    card = json.loads(card_path(exported).read_text())
+    change(card)
+    card_path(exported).write_text(json.dumps(card))
+    message = refusal(read_weights, exported)
+    assert str(card_path(exported)) in message
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"null", b"5", b"{}", bytes(range(256)), b"[" * 200_000, b'{"a": NaN}']
+)
+def test_a_card_that_is_none_is_refused(exported: Path, content: bytes) -> None:
+    card_path(exported).write_bytes(content)
+    assert f"{card_path(exported)} is no card of exported weights" in refusal(read_weights, exported)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("spec", "corruption_seed", 1), ("place", "images_seen", 7), ("data", "class_names", list("abcdefghij"))],
+)
+def test_a_value_of_a_card_that_was_altered_is_not_believed(exported: Path, part: str, field: str, value: Any) -> None:
+    """Each may be true of some weights of this shape: only the card's own checksum tells."""
+    card = json.loads(card_path(exported).read_text())
+    assert card[part][field] != value
+    card[part][field] = value
+    card_path(exported).write_text(json.dumps(card))
+    assert f"{card_path(exported)} was altered" in refusal(read_weights, exported)
+
+
+def signed(weights: Path) -> Path:
+    """With a card that another hand made for these weights, and signed."""
+    card = json.loads(card_path(weights).read_text())
+    card["weights"]["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    del card["card_sha256"]
+    card_path(weights).write_bytes(card_text(card))
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda weight: weight.fill_(math.nan), "1 of 4 tensors are not finite (NaN or infinity)"),
+        (lambda weight: weight.index_fill_(0, torch.tensor(0), -math.inf), "1 of 4 tensors are not finite"),
+        (lambda weight: weight.double(), "has type torch.float64, not torch.float32"),
+        (lambda weight: weight.view(torch.int32), "has type torch.int32, not torch.float32"),
+        (lambda weight: weight.T.contiguous(), "made for another image size or width"),
+        (lambda weight: weight[:5].contiguous(), "made for another image size or width"),
+        (None, "is another network than mlp_1x512: it lacks 1 weights"),
+    ],
+)
+def test_weights_that_are_none_of_the_cards_network_are_refused(exported: Path, change: Any, told: str) -> None:
+    """Though their card fits them."""
+    model = safetensors.torch.load_file(exported)
+    name = max(model, key=lambda key: model[key].numel())
+    weight = model.pop(name)
+    safetensors.torch.save_file({**model, **({name: change(weight)} if change else {})}, exported)
+    message = refusal(read_weights, signed(exported))
+    assert str(exported) in message
+    assert told in message
+
+
+def test_files_that_a_strange_hand_signed_are_refused_by_safetensors_own_checks(exported: Path) -> None:
+    content = exported.read_bytes()
+    for damaged in (content[:7], content[:-1], b"\xff" * 8 + content[8:], bytes(8) + content[8:], b""):
+        exported.write_bytes(damaged)
+        assert f"{exported} is damaged" in refusal(read_weights, signed(exported))
+
+
+def test_what_is_no_plain_file_is_refused_unopened(exported: Path, run: RunDirectory, tmp_path: Path) -> None:
+    spec = specs_of(run)[0]
+    for path in (exported, run.checkpoint(spec.spec_id), tmp_path / "stranger.pth.tar"):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        assert f"cannot read {path} (a pipe, not a plain file)" in refusal(read_weights, path)
+        path.unlink()
+        path.symlink_to("/dev/zero")
+        assert f"cannot read {path} (a device, not a plain file)" in refusal(read_weights, path)
+        path.unlink()
+        path.mkdir()
+        assert f"cannot read {path} (a folder, not a plain file)" in refusal(read_weights, path)
+    assert "a folder, not a plain file" in refusal(export_trial, run, spec.spec_id, tmp_path)
+
+
+def test_no_export_comes_of_a_checkpoint_that_is_damaged_or_not_the_trials_own(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    first, second = specs_of(run)[:2]
+    path, folder = run.checkpoint(first.spec_id), tmp_path / "out"
+    content = path.read_bytes()
+    path.write_bytes(content[:100_000] + bytes([content[100_000] ^ 1]) + content[100_001:])
+    assert refusal(export_trial, run, first.spec_id, folder) == (
+        f"{path} is damaged: its content is not what its checksum says"
+    )
+    path.write_bytes(run.checkpoint(second.spec_id).read_bytes())
+    told = f"{path} is of another trial: spec id {second.spec_id}, not {first.spec_id}"
+    assert refusal(export_trial, run, first.spec_id, folder) == told
+    assert not folder.exists()
+
+
+def test_weights_that_diverged_are_neither_read_nor_exported(run: RunDirectory, tmp_path: Path) -> None:
+    spec = specs_of(run)[0]
+    path = run.checkpoint(spec.spec_id)
+    state, _ = read_checkpoint(path, TrialState)
+    next(iter(state.training["model"].values())).fill_(math.nan)
+    write_checkpoint(path, state)
+    assert "1 of 4 tensors are not finite (NaN or infinity)" in refusal(read_weights, path)
+    assert str(path) in refusal(export_trial, run, spec.spec_id, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def seed_file(path: Path, network: nn.Module, prefix: str = "", **changed: Any) -> Path:
@@ -317,11 +469,40 @@ def test_what_does_not_fit_says_which(run: RunDirectory, seeds_file: Path, tmp_p
     assert "another image size or width" in refusal(check_weights_fit, read_weights(seeds_file), narrow, 6)
 
 
-@pytest.mark.parametrize("how", ["torch", "pickle 2", "pickle 4", "in a checkpoint"])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"epoch": "x"}, "Expected `int`, got `str` - at `$.epoch`"),
+        ({"epoch": -1}, "at `$.epoch`"),
+        ({"step_count": 10**30}, "at `$.step_count`"),
+        ({"step_count": True}, "at `$.step_count`"),
+        ({"step_count": np.int64(6)}, "it asks to run numpy"),
+        ({"model_state_dict": {"weight": 1.0}}, "Expected `Tensor`, got `float`"),
+        ({"model_state_dict": [1]}, "at `$.model_state_dict`"),
+        ({"model_state_dict": {"weight": torch.ones(1).expand(10**6, 10**6)}}, "says 1,000,000,000,000 numbers"),
+        ({"model_state_dict": {"weight": torch.ones(10**6, 10**6, device="meta")}}, "is no array of numbers"),
+        ({"model_state_dict": {"weight": torch.eye(2).to_sparse()}}, "is no array of numbers"),
+        ({"model_state_dict": {"weight": torch.ones(2, dtype=torch.complex64)}}, "is no array of numbers"),
+        ({"model_state_dict": {"weight": torch.tensor([1.0, math.nan])}}, "1 of 1 tensors are not finite"),
+        ({"optimizer_state_dict": None}, "at `$.optimizer_state_dict`"),
+        ({"optimizer_state_dict": {"state": [], "param_groups": {}}}, "at `$.optimizer_state_dict"),
+        ({"optimizer_state_dict": {"state": {}}}, "missing required field `param_groups`"),
+    ],
+)
+def test_what_a_file_in_the_seeds_form_says_wrong_is_named(tmp_path: Path, changed: dict[str, Any], told: str) -> None:
+    path = seed_file(tmp_path / "small.pth.tar", nn.Linear(2, 2), **changed)
+    message = refusal(read_weights, path)
+    assert str(path) in message
+    assert told in message
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle 2", "pickle 4", "in the seed's form", "behind a right checksum"])
 def test_a_payload_is_refused_in_one_line_and_never_run(tmp_path: Path, how: str) -> None:
     trace, path = tmp_path / "trace", tmp_path / "stranger.pth.tar"
-    if how == "torch":
+    if how in ("torch", "behind a right checksum"):
         torch.save(Payload(trace), path)
+        checksum = hashlib.sha256(path.read_bytes()).digest()
+        path.write_bytes(path.read_bytes() + (b"rethink-checkpoint\0\1" + checksum if how != "torch" else b""))
     elif how.startswith("pickle"):
         path.write_bytes(pickle.dumps(Payload(trace), protocol=int(how[-1])))
     else:
@@ -442,6 +623,24 @@ def test_an_evaluation_says_when_the_images_are_not_those_of_the_training(
     message = refusal(evaluate_weights, swapped, spec, DataPlaces(cache_dir=cache_dir), "cpu")
     assert "class 0 of" in message
     assert "is 'Trouser', of fashion_mnist_mini 'T-shirt/top'" in message
+
+
+def test_an_evaluation_says_when_outputs_are_beyond_all_numbers(
+    run: RunDirectory, cache_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights are finite still."""
+    path = run.checkpoint(specs_of(run)[0].spec_id)
+    arguments = ["evaluate", str(path), "--cache-dir", str(cache_dir)]
+    with warnings.catch_warnings(action="error"):
+        assert main(arguments) == 0
+    state, _ = read_checkpoint(path, TrialState)
+    for weight in state.training["model"].values():
+        weight.mul_(1e25)
+    write_checkpoint(path, state)
+    with pytest.warns(UserWarning) as caught:
+        assert main(arguments) == 0
+    told = [f"{path}: its loss on the {name} images is not finite: no accuracy counts" for name in ("train", "test")]
+    assert [str(warning.message) for warning in caught] == told
 
 
 def test_another_protocol_or_data_set_leaves_no_settings_of_the_first(run: RunDirectory) -> None:

@@ -1,12 +1,15 @@
 """Checkpoint files: whatever bit of one is altered, it is refused before torch reads it."""
 
 import contextlib
+import errno
 import hashlib
+import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -93,18 +96,22 @@ def test_the_file_before_keeps_another_name_if_one_is_given(path: Path, state: T
     assert {file.name for file in tmp_path.iterdir()} == {"x.pt", "before"}
 
 
+class NearlyFull(io.BytesIO):
+    """A file on a disk that has no room for a large piece; what is small goes on."""
+
+    def write(self, content: Any) -> int:
+        if len(content) > 10_000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(content)
+
+
 def test_a_full_disk_is_said_and_leaves_the_old_file(
     path: Path, state: TrialState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """torch itself would tell of an unexpected position in the file. /dev/full stands for the disk."""
+    """torch itself would tell of an unexpected position in the file."""
     before = path.read_bytes()
-
-    @contextlib.contextmanager
-    def full_file(*_: Any) -> Iterator[IO[bytes]]:
-        with Path("/dev/full").open("wb", buffering=0) as file:
-            yield file
-
-    monkeypatch.setattr("rethink.checkpoint_file.atomic_file", full_file)
+    monkeypatch.setattr("rethink.checkpoint_file.atomic_file", lambda *_: contextlib.nullcontext(NearlyFull()))
+    large = msgspec.structs.replace(state, training={"weight": torch.ones(100_000)})
     with pytest.raises(OSError, match=r"No space left on device: '.*x\.pt'"):
-        write_checkpoint(path, state)
+        write_checkpoint(path, large)
     assert path.read_bytes() == before

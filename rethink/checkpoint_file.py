@@ -38,6 +38,7 @@ class NotWhole(SpecError):
 class TrialState(msgspec.Struct, frozen=True, kw_only=True):
     """What a trial's checkpoint says: whose it is, and where the trial was."""
 
+    run_id: str
     spec_id: str
     spec: dict[str, Any]
     data_sha256: str  # of the content of the data that it was trained on

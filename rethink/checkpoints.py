@@ -49,14 +49,16 @@ class Checkpoints:
         return None, told
 
 
-def read_state(path: Path, spec: TrialSpec, data_sha256: str) -> tuple[TrialState, str]:
-    """The state of a spec's trial, and the file's SHA-256.
+def read_state(path: Path, run_id: str, spec: TrialSpec, data_sha256: str) -> tuple[TrialState, str]:
+    """The state of a spec's trial in a run, and the file's SHA-256.
 
-    Raises what `read_checkpoint` raises, and NotWhole for the state of another trial or of one on other data.
+    Raises what `read_checkpoint` raises, and NotWhole for the state of another trial or run, or of one on other data.
     """
     state, sha256 = read_checkpoint(path, TrialState)
     if state.spec_id != spec.spec_id:
         raise NotWhole(f"{path} is of another trial: spec id {state.spec_id}, not {spec.spec_id}")
+    if state.run_id != run_id:
+        raise NotWhole(f"{path} is of another run: id {state.run_id}, not {run_id}")
     if state.data_sha256 != data_sha256:
         raise NotWhole(f"{path} is of a trial on other data: content {state.data_sha256}, not {data_sha256}")
     return state, sha256

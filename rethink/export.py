@@ -33,7 +33,7 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     if not checkpoint.exists():
         raise SpecError(f"trial {spec.name} has no checkpoint: it has not begun, or {checkpoint} was removed")
     data = record.data[spec.stored_data]
-    file = _read(checkpoint, spec, data.content_sha256)
+    file = _read(checkpoint, run.run_id, spec, data.content_sha256)
     check_weights_fit(file, spec, data.classes)
     content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
     weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
@@ -52,9 +52,9 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     return weights, card_path(weights)
 
 
-def _read(checkpoint: Path, spec: TrialSpec, data_sha256: str) -> WeightFile:
+def _read(checkpoint: Path, run_id: str, spec: TrialSpec, data_sha256: str) -> WeightFile:
     try:
-        return of_state(checkpoint, *read_state(checkpoint, spec, data_sha256))
+        return of_state(checkpoint, *read_state(checkpoint, run_id, spec, data_sha256))
     except OSError as error:
         raise SpecError(f"cannot read {checkpoint} ({error.strerror})") from error
 

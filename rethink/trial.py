@@ -132,6 +132,7 @@ class Trial:
 
     def _state(self) -> TrialState:
         return TrialState(
+            run_id=self._run.run_id,
             spec_id=self.spec.spec_id,
             spec=self.spec.to_dict(),
             data_sha256=self._data_sha256,
@@ -140,7 +141,7 @@ class Trial:
         )
 
     def _read(self, path: Path) -> TrialState:
-        return read_state(path, self.spec, self._data_sha256)[0]
+        return read_state(path, self._run.run_id, self.spec, self._data_sha256)[0]
 
     @property
     def _data_sha256(self) -> str:

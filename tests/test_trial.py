@@ -249,15 +249,23 @@ def test_a_state_of_tunes_that_is_damaged_changes_nothing(
     assert run_epochs(second, 1).epoch == 2
 
 
-def test_a_checkpoint_of_a_trial_on_other_data_is_not_used(
-    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"data_sha256": "0" * 64}, "is of a trial on other data"),
+        ({"run_id": "0"}, "is of another run: id 0, not "),
+        ({"spec_id": "0"}, "is of another trial: spec id 0, not "),
+    ],
+)
+def test_a_checkpoint_of_another_run_or_trial_or_on_other_data_is_not_used(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec, said: dict[str, str], told: str
 ) -> None:
     trial = start(make_spec())
     run_epochs(trial, 1)
     path = RunDirectory(settings.run).checkpoint(trial.spec.spec_id)
-    write_checkpoint(path, msgspec.structs.replace(trial._state(), data_sha256="0" * 64))
+    write_checkpoint(path, msgspec.structs.replace(trial._state(), **said))
     again = start(trial.spec)
-    assert "is of a trial on other data" in again.notes[0]
+    assert told in again.notes[0]
     assert run_epochs(again, 1).epoch == 1
 
 

@@ -82,9 +82,11 @@ def _decoder(kind: Any) -> Any:
 
 
 def _custom(kind: type, value: Any) -> Any:
+    if isinstance(value, kind):  # a tensor of a checkpoint's
+        return value
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise ValueError(f"Expected a text, got `{type(value).__name__}`")
+    raise ValueError(f"Expected `{'str' if kind is Path else kind.__name__}`, got `{type(value).__name__}`")
 
 
 def _decoded(content: bytes, kind: Any, how: str) -> Any:

@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 import torch
 
-from rethink.checked_files import open_plain
+from rethink.checked_files import as_kind, open_plain
 from rethink.run_directory import atomic_file
 from rethink.spec import SpecError
 
@@ -87,8 +87,8 @@ def read_checkpoint(path: Path, kind: type[Content]) -> tuple[Content, str]:
         file.seek(0)
         loaded = load_tensors(path, file, "a checkpoint")
     try:
-        return msgspec.convert(loaded, kind), sha256
-    except msgspec.ValidationError as error:
+        return as_kind(loaded, kind), sha256
+    except ValueError as error:
         raise SpecError(f"{path} is no checkpoint of this kind: {error}") from None
 
 

@@ -81,7 +81,7 @@ def read_card(path: Path) -> tuple[Card, bool]:
     except ValueError as error:
         raise SpecError(f"{path} is no card of exported weights, or damaged: {error}") from error
     if len(card.data.class_names) != card.data.classes:
-        told = f"$.data.class_names has {len(card.data.class_names)}, $.data.classes is {card.data.classes}"
+        told = f"data.class_names has {len(card.data.class_names)} names, data.classes is {card.data.classes}"
         raise SpecError(f"{path} is damaged: {told}")
     return card, said.pop("card_sha256") == _checksum(said)
 

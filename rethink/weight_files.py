@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from rethink import models
-from rethink.checked_files import open_plain
+from rethink.checked_files import as_kind, open_plain
 from rethink.checkpoint_file import TrialState, ends_like_checkpoint, load_tensors, read_checkpoint
 from rethink.export_card import card_path, read_card
 from rethink.spec import SpecError, TrialSpec
@@ -224,8 +224,8 @@ def _spec_of(path: Path, values: Mapping[str, Any]) -> TrialSpec:
 
 def _as(form: type[_Form], path: Path, content: Any) -> _Form:
     try:
-        return msgspec.convert(content, form)
-    except msgspec.ValidationError as error:
+        return as_kind(content, form)
+    except ValueError as error:
         raise SpecError(f"{path} is damaged: {error}") from None
 
 

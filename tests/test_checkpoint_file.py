@@ -80,7 +80,7 @@ def test_another_format_number_is_named(path: Path) -> None:
 
 def test_a_whole_file_of_another_kind_says_the_field(path: Path, state: TrialState) -> None:
     write_checkpoint(path, StartState(spec_id=state.spec_id, start_from="0", weights={}))
-    assert "missing required field `spec`" in refusal(path, SpecError)
+    assert "run_id is missing" in refusal(path, SpecError)
 
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from rethink.corruption.labels import corrupt_labels
+from rethink.data.beton import PreparedData, file_names
 from rethink.data.for_spec import prepare_for
+from rethink.data.sources.file_names import as_text
 from rethink.data.stored import stored_labels
 from rethink.data.trial_data import check_same_data
-from rethink.run_directory import RunDirectory
+from rethink.run_directory import RunDirectory, replace_file
 
 
 def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
-    """One CSV file (index, true, given, corrupted) for every stored data set, level and corruption seed of a run.
+    """One CSV file for every stored data set, level and corruption seed of a run, named by all three.
 
     Raises SpecError if a data set is no longer the one that the run was started with.
     """
@@ -23,9 +26,29 @@ def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
     for (stored, level, seed), spec in corruptions.items():
         data = prepare_for(spec, record.options.places)
         check_same_data(data, record.data[stored].content_sha256, run.root)
-        table = corrupt_labels(stored_labels(data.train), data.classes, level, seed)
-        columns = {"true": table.true, "given": table.given, "corrupted": table.corrupted}
-        path = folder / f"labels-{stored}-p{level:g}-seed{seed}.csv"
-        pd.DataFrame(columns).to_csv(path, index_label="index")
+        path = folder / label_file_name(stored, level, seed)
+        replace_file(path, label_table(data, level, seed).to_csv(index_label="index").encode())
         written.append(path)
     return written
+
+
+def label_file_name(stored_data: str, level: float, corruption_seed: int) -> str:
+    """Of the table of those labels: another one for every other level, however near."""
+    return f"labels-{stored_data}-p{level!r}-seed{corruption_seed}.csv"
+
+
+def label_table(data: PreparedData, level: float, corruption_seed: int) -> pd.DataFrame:
+    """The training labels by sample: true, given (classes as numbers), corrupted (whether chosen for replacement),
+    true_name, given_name and, where the data set is made of image files, file: the path below the data directory."""
+    table = corrupt_labels(stored_labels(data.train), data.classes, level, corruption_seed)
+    names, files = np.array(data.class_names, object), file_names(data.train)
+    columns = {
+        "true": table.true,
+        "given": table.given,
+        "corrupted": table.corrupted,
+        "true_name": names[table.true],
+        "given_name": names[table.given],
+    }
+    if files is not None:
+        columns["file"] = np.array([as_text(file) for file in files], object)
+    return pd.DataFrame(columns)

@@ -121,7 +121,7 @@ def test_a_saved_fitted_mlp_makes_no_error_on_the_corrupted_labels_by_numpy(run:
     fitted = [spec for spec in specs_of(run) if recorded_rows(run, spec)[-1]["fitted"]]
     assert len(fitted) == len(specs_of(run))
     for spec in fitted:
-        table = pd.read_csv(tmp_path / f"labels-{spec.dataset}-p{spec.label_corruption:g}-seed0.csv")
+        table = pd.read_csv(tmp_path / f"labels-{spec.dataset}-p{spec.label_corruption!r}-seed0.csv")
         state = torch.load(run.checkpoint(spec.spec_id), weights_only=True)["training"]["model"]
         first, first_bias, second, second_bias = (tensor.numpy().astype(np.float64) for tensor in state.values())
         subset = subset_of(run, spec)

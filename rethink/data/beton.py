@@ -1,6 +1,7 @@
 """Betons: each data set written once to FFCV files in a cache folder, and checked before FFCV opens them.
 
     <cache>/<source>-<fingerprint>/train.beton  test.beton   the samples, as FFCV writes them
+                                   train.files  test.files   the names of the image files, where it was made of such
                                    train.json   test.json    what is in the beton, and its checksum; written last
                                    lock                      held by the one process that writes
                                    *.stamp                   the checksum of a large beton as it is, see STAMPED
@@ -23,13 +24,17 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import filelock
+import msgspec
+from msgspec import Meta
 
+from rethink.checked_files import decode_json, open_plain, read_plain
 from rethink.data import sources
 from rethink.data.beton_writer import ALLOCATION_BYTES
 from rethink.data.checksum_stamps import stamped_checksum, write_stamp
+from rethink.data.file_lists import check_file_list, read_file_list, write_file_list
 from rethink.data.jpeg_writer import JpegSamples
 from rethink.data.sources import DataError, ImageData, ImageSource, JpegForm
 from rethink.data.sources.checked_split import CheckedSplit
@@ -46,29 +51,45 @@ USUAL_WRITING = Writing()
 SOON = 10.0  # seconds to wait for another writer without a word
 REBUILD = "prepare the data set again, or delete its folder"
 
+Count = Annotated[int, Meta(ge=1, le=2**50)]
+ByChannel = Annotated[tuple[Annotated[float, Meta(ge=0, le=255)], ...], Meta(min_length=3, max_length=3)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Checksum = Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+Indices = tuple[Annotated[int, Meta(ge=0)], ...]
+
 
 @dataclass(frozen=True)
 class Beton:
     """One FFCV file, and what its sidecar says of it. Sample i is sample i of the source."""
 
     path: Path
-    samples: int
-    height: int  # pixels
-    width: int
-    channels: int
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]  # of this split's pixels, per channel, 0-255
-    std: tuple[float, ...]
-    content_sha256: str  # of shapes, images (JPEG: their bytes) and labels in order: the same on every machine
-    file_size: int  # bytes
-    checksum: str  # BLAKE2b of the file
+    samples: Count
+    height: Count  # pixels
+    width: Count
+    channels: Annotated[int, Meta(ge=3, le=3)]
+    class_names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    mean: ByChannel  # of this split's pixels, per channel, 0-255
+    std: ByChannel
+    content_sha256: Sha256  # of shapes, images (JPEG: their bytes) and labels in order: the same on every machine
+    file_size: Count  # bytes
+    checksum: Checksum  # BLAKE2b of the file
     jpeg: bool = False  # JPEG images of any size, `height` and `width` being the largest; else all have that size
     skipped: tuple[str, ...] = ()  # broken image files that were left out, as asked
-    equal_images: tuple[tuple[int, ...], ...] = ()  # JPEG: the samples of each group of two or more with equal bytes
+    equal_images: tuple[Indices, ...] = ()  # JPEG: the samples of each group of two or more with equal bytes
+    files_checksum: Checksum | None = None  # BLAKE2b of the list of the image files it was made of; none: of no such
 
     @property
     def classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def sidecar(self) -> Path:
+        return self.path.with_suffix(".json")
+
+    @property
+    def files(self) -> Path:
+        """The list of image files, see `rethink.data.file_lists`."""
+        return self.path.with_suffix(".files")
 
 
 @dataclass(frozen=True)
@@ -193,7 +214,7 @@ def verify(beton: Beton) -> None:
         stat = beton.path.stat()
         if stat.st_size != beton.file_size:
             raise DataError(f"{beton.path} has {stat.st_size} bytes instead of {beton.file_size}; {REBUILD}")
-        checksum = _file_checksum(beton.path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        checksum = _file_checksum(beton.path, beton.checksum, stat.st_size, stat.st_mtime_ns, stat.st_ino)
         header = _read_header(beton.path)
     except OSError as error:
         raise DataError(f"cannot read {beton.path} ({error.strerror}); {REBUILD}") from error
@@ -205,17 +226,17 @@ def verify(beton: Beton) -> None:
 
 
 @functools.cache
-def _file_checksum(path: Path, size: int, _mtime_ns: int, _inode: int) -> str:
-    return stamped_checksum(path, _hash_file) if size > STAMPED else _hash_file(path)
+def _file_checksum(path: Path, expected: str, size: int, _mtime_ns: int, _inode: int) -> str:
+    return stamped_checksum(path, expected, _hash_file) if size > STAMPED else _hash_file(path)
 
 
 def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _read_header(path: Path) -> tuple[int, ...]:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return HEADER.unpack(file.read(HEADER.size).ljust(HEADER.size, b"\0"))
 
 
@@ -223,45 +244,62 @@ def _load(cache: _Cache) -> PreparedData | None:
     """What is in the cache, verified; None if anything is missing, damaged or foreign."""
     try:
         train, test = (_read_sidecar(cache, split) for split in ("train", "test"))
-        verify(train)
-        verify(test)
-    except (OSError, DataError):
+        for beton in (train, test):
+            verify(beton)
+            if beton.files_checksum is not None:
+                check_file_list(beton.files, beton.files_checksum)
+    except (OSError, ValueError):
         return None
     return PreparedData(cache.source, train, test)
 
 
+class _Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    identity: dict[str, Any]
+    beton: dict[str, Any]
+    sidecar_checksum: str
+
+
 def _read_sidecar(cache: _Cache, split: str) -> Beton:
-    path = cache.beton(split)
-    text = path.with_suffix(".json").read_bytes()
+    path, identity = cache.beton(split), cache.identity(split)
     try:
-        sidecar = json.loads(text)
-        checksum = sidecar.pop("sidecar_checksum")
-        whole = checksum == _blake2b(_canonical(sidecar)) and sidecar["identity"] == cache.identity(split)
-        entries = sidecar["beton"].items()
-        fields: dict[str, Any] = {key: _as_tuples(value) for key, value in entries}
-        beton = Beton(path=path, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"the sidecar of {path} is damaged; {REBUILD}") from error
-    if not whole:
+        sidecar = decode_json(read_plain(path.with_suffix(".json")), _Sidecar)
+        beton = msgspec.convert({**sidecar.beton, "path": path}, Beton)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise DataError(f"the sidecar of {path} is damaged ({error}); {REBUILD}") from error
+    if any(index >= beton.samples for group in beton.equal_images for index in group):
+        raise DataError(f"the sidecar of {path} names samples beyond the last; {REBUILD}")
+    if sidecar.identity != identity or sidecar.sidecar_checksum != _sidecar_checksum(identity, beton):
         raise DataError(f"the sidecar of {path} is damaged or foreign; {REBUILD}")
     return beton
 
 
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
-
-
 def _write_sidecar(path: Path, identity: dict[str, Any], beton: Beton) -> None:
+    checksum = _sidecar_checksum(identity, beton)
+    content = {"identity": identity, "beton": _fields(beton), "sidecar_checksum": checksum}
+    path.write_text(json.dumps(content, indent=1, allow_nan=False))
+
+
+def _sidecar_checksum(identity: dict[str, Any], beton: Beton) -> str:
+    return _blake2b(json.dumps({"identity": identity, "beton": _fields(beton)}, sort_keys=True).encode())
+
+
+def _fields(beton: Beton) -> dict[str, Any]:
     fields = dataclasses.asdict(beton)
     del fields["path"]
-    sidecar: dict[str, Any] = {"identity": identity, "beton": fields}
-    sidecar["sidecar_checksum"] = _blake2b(_canonical(sidecar))
-    path.write_text(json.dumps(sidecar, indent=1))
-    _sync(path)
+    return fields
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
+def file_names(beton: Beton) -> list[str] | None:
+    """The names of the image files that a beton was made of, below its data directory, by sample; none: of no such.
+
+    Raises DataError for a list that is missing or altered.
+    """
+    if beton.files_checksum is None:
+        return None
+    try:
+        return read_file_list(beton.files, beton.files_checksum)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{error}; {REBUILD}") from error
 
 
 def _blake2b(content: bytes) -> str:
@@ -278,12 +316,16 @@ def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | No
             path, what = Path(partial, f"{name}.beton"), f"{cache.source} {name}"
             samples = write_split(path, split, data.class_names, what, cache.form, writing, data_dir)
             beton = _describe(path, samples, data.class_names)
+            if samples.files is not None:
+                checksum = write_file_list(beton.files, samples.files, data_dir)
+                beton = dataclasses.replace(beton, files_checksum=checksum)
+            _write_sidecar(beton.sidecar, cache.identity(name), beton)
             betons[name] = dataclasses.replace(beton, path=cache.beton(name))
-            _write_sidecar(path.with_suffix(".json"), cache.identity(name), betons[name])
+        for written in Path(partial).iterdir():
+            _sync(written)
         prepared = PreparedData(cache.source, **betons)
-        for suffix in (".beton", ".json"):
-            for name in betons:
-                os.replace(Path(partial, name + suffix), cache.folder / (name + suffix))
+        for written in sorted(Path(partial).iterdir(), key=lambda path: path.suffix == ".json"):
+            os.replace(written, cache.folder / written.name)
     for beton in betons.values():
         if beton.file_size > STAMPED:
             write_stamp(beton.path, beton.checksum)
@@ -291,7 +333,6 @@ def _write(data: ImageData, cache: _Cache, writing: Writing, data_dir: Path | No
 
 
 def _describe(path: Path, samples: CheckedSplit | JpegSamples, class_names: tuple[str, ...]) -> Beton:
-    _sync(path)
     if isinstance(samples, JpegSamples):
         jpeg, skipped, equal_images = True, samples.skipped, samples.equal_images
     else:

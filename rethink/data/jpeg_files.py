@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import numpy.typing as npt
 import PIL.Image
 
 from rethink.data.sources import DataError, JpegForm
-from rethink.data.sources.image_data import EIGHT_BIT_MODES, MAX_SIDE, MIN_SIDE, Image
+from rethink.data.sources.file_names import printable
+from rethink.data.sources.image_data import MAX_SIDE, MIN_SIDE, Image
+from rethink.data.sources.image_files import BrokenImageError, as_rgb, decoded_image
 from rethink.ffcv_library import decode_jpeg
 
 LEVELS = np.arange(256)  # of uint8 pixels
-
-
-class BrokenImageError(ValueError):
-    """An image file that cannot be used; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +36,15 @@ def stored_jpeg(path: Path, form: JpegForm, max_bytes: int) -> StoredJpeg:
     Raises BrokenImageError for an image that cannot be used, and DataError for a file that cannot be read and for an
     image that takes more than `max_bytes` even when encoded anew.
     """
-    content = _content(path)
+    image, content = decoded_image(path)
     try:
-        image = _decoded(content)
         if not (_is_plain_jpeg(image) and _within(image, form.max_side) and len(content) <= max_bytes):
             return _encoded(path, image, form, max_bytes)
         _check_size(image)
         pixels = ffcv_pixels(content, image.height, image.width)
         return _encoded(path, image, form, max_bytes) if pixels is None else _stored(content, pixels)
     except MemoryError as error:
-        raise DataError(f"no memory to decode {path}; use fewer processes") from error
+        raise DataError(f"no memory to decode {printable(path)}; use fewer processes") from error
 
 
 def ffcv_pixels(content: bytes, height: int, width: int) -> Image | None:
@@ -57,30 +53,6 @@ def ffcv_pixels(content: bytes, height: int, width: int) -> Image | None:
     whole = (height, width, 0, 0, 1, 1, False, False)  # uncropped, full scale, not mirrored
     failed = decode_jpeg(source.ctypes.data, source.size, height, width, pixels.ctypes.data, *whole)
     return None if failed else pixels
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:  # not broken: a disk or a network may fail for any file
-        raise DataError(f"cannot read {path} ({error.strerror}); make it readable") from error
-
-
-def _decoded(content: bytes) -> PIL.Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged EXIF data, of many pixels: none concerns the pixels themselves
-            image = PIL.Image.open(io.BytesIO(content))
-            image.load()
-    except MemoryError:
-        raise
-    except PIL.UnidentifiedImageError as error:
-        raise BrokenImageError("no image in a format that is known") from error
-    except Exception as error:  # what a damaged file raises in PIL depends on its format
-        raise BrokenImageError(" ".join(str(error).split()) or type(error).__name__) from error
-    if image.mode not in EIGHT_BIT_MODES:
-        raise BrokenImageError(f"PIL mode {image.mode} instead of 8 bits per channel")
-    return image
 
 
 def _is_plain_jpeg(image: PIL.Image.Image) -> bool:
@@ -92,9 +64,7 @@ def _within(image: PIL.Image.Image, max_side: int | None) -> bool:
 
 
 def _encoded(path: Path, image: PIL.Image.Image, form: JpegForm, max_bytes: int) -> StoredJpeg:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of palettes with transparency, which is dropped
-        image = image.convert("RGB")
+    image = as_rgb(image)
     image.info = {}  # PIL would write the old comment again
     if form.max_side is not None and not _within(image, form.max_side):
         factor = form.max_side / max(image.size)
@@ -103,7 +73,9 @@ def _encoded(path: Path, image: PIL.Image.Image, form: JpegForm, max_bytes: int)
     _check_size(image)
     content = _jpeg_bytes(image, form.quality)
     if len(content) > max_bytes:
-        raise DataError(f"{path} takes {len(content)} bytes as JPEG, but a page holds {max_bytes}; set a max_side")
+        raise DataError(
+            f"{printable(path)} takes {len(content)} bytes as JPEG, but a page holds {max_bytes}; set a max_side"
+        )
     pixels = ffcv_pixels(content, image.height, image.width)
     if pixels is None:
         raise BrokenImageError("FFCV's decoder cannot read it even when encoded anew")

@@ -13,8 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from rethink.data.jpeg_files import BrokenImageError, StoredJpeg, stored_jpeg
+from rethink.data.jpeg_files import StoredJpeg, stored_jpeg
 from rethink.data.sources import DataError, JpegForm
+from rethink.data.sources.file_names import printable
+from rethink.data.sources.image_files import BrokenImageError
 
 CHUNK = 16  # images asked of a process at once
 ASKED = 2  # chunks, so that no process waits for the writer
@@ -115,7 +117,7 @@ class _Reader:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         chunk = self.asked[0][1]
         return DataError(
-            f"the process that read {chunk[0]} and the {len(chunk) - 1} files after it died ({how}); "
+            f"the process that read {printable(chunk[0])} and the {len(chunk) - 1} files after it died ({how}); "
             "if memory was short, use fewer processes"
         )
 

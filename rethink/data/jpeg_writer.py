@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from rethink.data.beton_writer import write_ffcv_file
-from rethink.data.jpeg_files import BrokenImageError, StoredJpeg
+from rethink.data.jpeg_files import StoredJpeg
 from rethink.data.jpeg_readers import read_jpegs
 from rethink.data.sources import DataError, FileSplit, JpegForm
 from rethink.data.sources.channel_moments import ChannelMoments
+from rethink.data.sources.file_names import printable
+from rethink.data.sources.image_files import BrokenImageError
 from rethink.data.writing import Writing
 from rethink.data.writing_progress import told
 
@@ -44,7 +46,7 @@ class JpegSamples:
             raise DataError(f"{what} has {len(split.paths)} images and {len(split.labels)} labels; give one an image")
         for path, label in zip(split.paths, split.labels, strict=True):
             if not 0 <= label < len(class_names):
-                raise DataError(f"{what}: label {label!r} of {path} is not from 0 to {len(class_names) - 1}")
+                raise DataError(f"{what}: label {label!r} of {printable(path)} is not from 0 to {len(class_names) - 1}")
         self._split, self._class_names, self._form, self._writing = split, class_names, form, writing
         self._what, self._root = what, root
         self._moments = ChannelMoments()
@@ -53,6 +55,7 @@ class JpegSamples:
         self._kept = np.zeros(len(class_names), np.int64)  # images of each class
         self.shape = (0, 0, 3)  # the largest height and width
         self.skipped: tuple[str, ...] = ()  # broken images, left out
+        self.files: list[Path] = []  # that are stored
 
     def __len__(self) -> int:
         """How many are stored, once they are read."""
@@ -74,6 +77,7 @@ class JpegSamples:
                     skipped.append(self._named(path))
                     continue
                 self._add(image, label)
+                self.files.append(path)
                 yield image, label
         self.skipped = tuple(skipped)
         self._check_classes()
@@ -99,13 +103,13 @@ class JpegSamples:
     def _refuse_unless_skipping(self, path: Path, error: BrokenImageError) -> None:
         if not self._writing.skip_broken:
             raise DataError(
-                f"{path} is broken ({error}); replace it, or say --skip-broken to leave out all such images"
+                f"{printable(path)} is broken ({error}); replace it, or say --skip-broken to leave out all such images"
             ) from error
 
     def _named(self, path: Path) -> str:
         if self._root is None or not path.is_relative_to(self._root):
-            return str(path)
-        return str(path.relative_to(self._root))
+            return printable(path)
+        return printable(path.relative_to(self._root))
 
     def _check_classes(self) -> None:
         present = np.bincount(self._split.labels, minlength=len(self._class_names)) > 0

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rethink.checked_files import open_plain
+
 
 class UncachedFile:
     """An open file; any thread may read. What other processes want to keep of the file is dropped as well."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._file = open_plain(path)
         self._path = path
         os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # read nothing that is not asked for
 

@@ -1,5 +1,7 @@
+import functools
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -179,17 +181,34 @@ def test_another_size_is_told_without_reading_the_file(opened, tmp_path, monkeyp
     assert f"has {beton.file_size - 1} bytes instead of {beton.file_size}" in refusal(verify, beton)
 
 
-def edit(**changes: object):
-    """Alters fields of the sidecar, with a checksum that fits: as another version of this program would."""
+def signed(change):
+    """Alters the sidecar's content, with a checksum that fits: as another version of this program would."""
 
     def damage(path: Path) -> None:
         sidecar = json.loads(path.read_text())
         del sidecar["sidecar_checksum"]
-        sidecar["identity"].update(changes)
-        sidecar["sidecar_checksum"] = module._blake2b(module._canonical(sidecar))
+        change(sidecar)
+        sidecar["sidecar_checksum"] = module._blake2b(json.dumps(sidecar, sort_keys=True).encode())
         path.write_text(json.dumps(sidecar))
 
     return damage
+
+
+def edit(**changes: object):
+    return signed(lambda sidecar: sidecar["identity"].update(changes))
+
+
+def describe(**changes: object):
+    return signed(lambda sidecar: sidecar["beton"].update(changes))
+
+
+def lack(field: str):
+    return signed(lambda sidecar: sidecar["beton"].pop(field))
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 SIDECAR_DAMAGE = {
@@ -206,6 +225,21 @@ SIDECAR_DAMAGE = {
     "another source": edit(source="x"),
     "another fingerprint": edit(fingerprint="x"),
     "that of the other split": lambda path: shutil.copy(path.with_name("test.json"), path),
+    "nested deep": lambda path: path.write_bytes(b"[" * 200_000),
+    "nested deep inside": describe(mean=functools.reduce(lambda inner, _: [inner], range(500), 1.0)),
+    "not a number": lambda path: path.write_text(path.read_text().replace('"height": 6', '"height": NaN')),
+    "infinite": lambda path: path.write_text(re.sub(r'"mean": \[\s*[0-9.]+', '"mean": [1e999', path.read_text())),
+    "height null": describe(height=None),
+    "height below one": describe(height=0),
+    "size a text": describe(file_size="big"),
+    "a deviation less": describe(std=[1.0, 2.0]),
+    "a mean that no bytes have": describe(mean=[1.0, 2.0, 256.0]),
+    "classes a number": describe(class_names=5),
+    "a class null": describe(class_names=["a", "b", None]),
+    "equal images beyond the last": describe(equal_images=[[0, 30]]),
+    "a checksum that is none": describe(checksum="ab"),
+    "a field less": lack("samples"),
+    "a pipe": pipe,
 }
 
 
@@ -215,7 +249,7 @@ def test_a_damaged_sidecar_is_rebuilt(opened, tmp_path, kind):
     sidecar = good.train.path.with_suffix(".json")
     before = sidecar.read_bytes()
     SIDECAR_DAMAGE[kind](sidecar)
-    assert not sidecar.exists() or sidecar.read_bytes() != before
+    assert not sidecar.is_file() or sidecar.read_bytes() != before
     assert prepare("tiny", None, tmp_path) == good
     assert len(opened) == 2
     assert sidecar.read_bytes() == before

@@ -86,7 +86,7 @@ def test_suffixes_in_any_case_and_nothing_else(tree, made):
     folder = root / "train" / wnid(0)
     for old, suffix in zip(sorted(folder.iterdir()), (".jpg", ".PNG"), strict=True):
         old.rename(old.with_suffix(suffix))
-    for name in ("notes.txt", ".hidden.JPEG", "Thumbs.db"):
+    for name in (".hidden.JPEG", "Thumbs.db"):
         (folder / name).write_text("no image")
     (root / "train" / ".git").mkdir()
     assert [path.suffix for path in opened(root).train.paths[:3]] == [".jpg", ".PNG", ".JPEG"]
@@ -154,12 +154,31 @@ BAD = {
         lambda root: edit(root / "LOC_val_solution.csv", wnid(1), "n09999999"),
         "is of class n09999999, which",
     ),
+    "an endless field": (
+        "kaggle",
+        lambda root: (root / "LOC_val_solution.csv").write_text('a,b\n"' + "x" * 200_000),
+        "cannot read",
+    ),
     "other csv": (
         "kaggle",
         lambda root: (root / "LOC_val_solution.csv").write_text("a\nb\n"),
         "LOC_val_solution.csv is not Kaggle's",
     ),
 }
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("devkit", f"{DEVKIT}/{TRUTH}"), ("devkit", f"{DEVKIT}/meta.mat"), ("kaggle", "LOC_val_solution.csv")],
+)
+def test_ground_truth_is_read_from_plain_files_alone(tree, kind, name, make):
+    path = tree(kind) / name
+    path.unlink()
+    make(path)
+    message = refusal(opened, path.parents[name.count("/")])
+    assert str(path) in message
+    assert "not a plain file" in message
 
 
 @pytest.mark.parametrize("case", BAD)

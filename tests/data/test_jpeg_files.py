@@ -7,8 +7,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from rethink.data.jpeg_files import BrokenImageError, StoredJpeg, ffcv_pixels, stored_jpeg
+from rethink.data.jpeg_files import StoredJpeg, ffcv_pixels, stored_jpeg
 from rethink.data.sources import DataError, JpegForm
+from rethink.data.sources.image_files import BrokenImageError
 from rethink.spec import SpecError
 from tests.made_jpegs import made_image, make_garbage, save, truncate
 

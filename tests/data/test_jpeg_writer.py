@@ -1,6 +1,7 @@
 """The JPEG betons of a made ILSVRC tree."""
 
 import dataclasses
+import multiprocessing
 import os
 import shutil
 import signal
@@ -8,8 +9,8 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ from rethink.corruption.labels import corrupt_labels
 from rethink.data import beton as module
 from rethink.data import jpeg_writer, sources, writing_progress
 from rethink.data.beton import PreparedData, prepare, verify
-from rethink.data.jpeg_files import StoredJpeg, ffcv_pixels
-from rethink.data.jpeg_readers import CHUNK, LOOK_AHEAD, read_jpegs
+from rethink.data.jpeg_files import ffcv_pixels
+from rethink.data.jpeg_readers import CHUNK, LOOK_AHEAD, _in_order, read_jpegs
 from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, ImageSource, JpegForm
 from rethink.data.stored import stored_files, stored_labels, stored_pictures
 from rethink.data.writing import Writing
@@ -69,7 +70,7 @@ def content(cache: Path) -> list[str]:
     return sorted(path.name for path in next(cache.iterdir()).iterdir())
 
 
-WHOLE = ["lock", "test.beton", "test.json", "train.beton", "train.json"]
+WHOLE = ["lock", "test.beton", "test.files", "test.json", "train.beton", "train.files", "train.json"]
 
 
 def test_every_sample_is_its_file_or_made_from_it(ilsvrc, written):
@@ -320,9 +321,17 @@ def test_large_files_are_hashed_once_per_machine(tree, cache, monkeypatch):
 
     verify_in_a_new_process()
     assert hashed == []
-    for number, spoil in enumerate(
-        (stamp.unlink, lambda: stamp.write_text("{"), lambda: os.utime(beton.path, (1, 1))), 1
-    ):
+    written = stamp.read_text()
+    spoils = (
+        stamp.unlink,
+        lambda: stamp.write_text("{"),
+        lambda: stamp.write_bytes(b"[" * 200_000),
+        lambda: stamp.write_text(written.replace(beton.checksum, f"{beton.checksum[:-1]}x")),
+        lambda: stamp.write_text(written.replace('"checksum":"', '"checksum":5,"x":"')),
+        lambda: (stamp.unlink(), os.mkfifo(stamp)),
+        lambda: os.utime(beton.path, (1, 1)),
+    )
+    for number, spoil in enumerate(spoils, 1):
         spoil()
         verify_in_a_new_process()
         verify_in_a_new_process()
@@ -387,25 +396,45 @@ def test_closing_ends_the_processes(ilsvrc):
     assert children() == []
 
 
-@pytest.mark.timeout(60)
-def test_no_process_runs_far_ahead_of_a_slow_one(ilsvrc, tmp_path):
-    """Named pipes stand for images that come late: the first, the last that may be read meanwhile, and the next."""
-    paths, ahead = list(files(ilsvrc)) * 20, 2 * LOOK_AHEAD * CHUNK
-    image = paths[0].read_bytes()
-    late = {place: tmp_path / f"{place}.JPEG" for place in (0, ahead - 1, ahead)}
-    for place, path in late.items():
-        os.mkfifo(path)
-        paths[place] = path
-    reading = read_jpegs(paths, JpegForm(500, 90), 2**23, 2)
-    with ThreadPoolExecutor(1) as thread:
-        delivered = thread.submit(list, reading)
-        late[ahead - 1].write_bytes(image)  # waits for its reader
-        time.sleep(0.5)
-        with pytest.raises(OSError, match="No such device"):  # nobody reads it
-            os.open(late[ahead], os.O_WRONLY | os.O_NONBLOCK)
-        late[0].write_bytes(image)
-        late[ahead].write_bytes(image)
-        assert [isinstance(image, StoredJpeg) for image in delivered.result()] == [True] * len(paths)
+class ScriptedReader:
+    """Answers each chunk with itself: at once, or, if it is slow, only when it is released."""
+
+    def __init__(self, slow: bool) -> None:
+        self.slow = slow
+        self.asked: deque[tuple[int, tuple[Path, ...]]] = deque()
+        self.connection, self._its_end = multiprocessing.Pipe()
+
+    def ask(self, number: int, chunk: tuple[Path, ...]) -> None:
+        self.asked.append((number, chunk))
+        if not self.slow:
+            self._its_end.send(None)
+
+    def release(self) -> None:
+        self.slow = False
+        for _ in self.asked:
+            self._its_end.send(None)
+
+    def answer(self):
+        self.connection.recv()
+        return self.asked.popleft()
+
+
+def test_no_process_runs_far_ahead_of_a_slow_one():
+    """The first image is late until the quick reader waits: by then it may have read so many chunks, and no more."""
+    slow, quick = ScriptedReader(slow=True), ScriptedReader(slow=False)
+    chunks = [(Path(str(number)),) for number in range(40)]
+    ahead = []
+
+    def answer():
+        answered = ScriptedReader.answer(quick)
+        if not quick.asked and slow.slow:
+            ahead.append(answered[0])
+            slow.release()
+        return answered
+
+    quick.answer = answer
+    assert list(_in_order(chunks, [slow, quick])) == [path for chunk in chunks for path in chunk]
+    assert ahead == [2 * LOOK_AHEAD - 1]
 
 
 # Another process that writes the same images many times over, and tells how far it is.
@@ -420,7 +449,7 @@ from rethink.data.writing import Writing
 folder, times, writing_progress.LINE_SECONDS = Path(sys.argv[1]), int(sys.argv[2]), 0.2
 paths = tuple(sorted(folder.rglob("*.JPEG"))) * times
 split = FileSplit(paths, (0,) * len(paths))
-data = ImageData(split, split, ("a",))
+data = ImageData(split, split, ("a", "b"))
 sources.register(ImageSource("long", lambda _: data, lambda _: str(folder), 5, jpeg=JpegForm(500, 90)))
 if __name__ == "__main__":
     processes = 2 if times > 1 else 1

@@ -1,6 +1,8 @@
 import gzip
+import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from rethink.data import sources
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
 from rethink.data.sources.checked_split import CheckedSplit
+from rethink.data.sources.idx import IdxFile
 from rethink.spec import SpecError
 
 BUILT_IN = ("cifar10", "fashion_mnist", "fashion_mnist_mini", "image_folder", "imagenet")
@@ -228,6 +231,28 @@ def test_fashion_mnist_damage_is_named(tmp_path):
     assert f"cannot read {labels}" in refusal(fashion_mnist.open, tmp_path)
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_fashion_mnist_opens_plain_files_alone(tmp_path, make):
+    for file in DEBIAN.glob("*.gz"):
+        (tmp_path / file.name).symlink_to(file)
+    images = tmp_path / "train-images-idx3-ubyte"
+    make(images)
+    message = refusal(sources.get("fashion_mnist").open, tmp_path)
+    assert f"cannot read {images}" in message
+    assert "not a plain file" in message
+
+
+def test_a_few_bytes_that_unzip_to_many_are_not_unzipped_whole(tmp_path):
+    bomb = tmp_path / "x-ubyte.gz"
+    bomb.write_bytes(gzip.compress(b"\0" * 50_000_000))
+    tracemalloc.start()
+    try:
+        assert f"{bomb} is damaged or another data set" in refusal(IdxFile("x-ubyte", (9,), "ab").read, bomb)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000  # bytes, the most at any time
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.fixture
 def no_network(tmp_path, monkeypatch):
     """A closed port on this machine stands for the servers; the cache is empty."""
@@ -316,6 +341,22 @@ def test_cifar10_never_unpickles_an_altered_file(made_cifar10, name):
     assert not trap.exists()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+@pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
+def test_cifar10_opens_plain_files_alone(made_cifar10, name, make):
+    path = made_cifar10[0] / "cifar-10-batches-py" / name
+    path.unlink()
+    make(path)
+    message = refusal(sources.get("cifar10").open, made_cifar10[0])
+    assert f"cannot read {path}" in message
+    assert "not a plain file" in message
+
+
+def test_a_cifar10_archive_that_is_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "cifar-10-python.tar.gz")
+    assert "a pipe, not a plain file" in refusal(sources.get("cifar10").open, tmp_path)
+
+
 def test_cifar10_says_what_a_folder_lacks(tmp_path):
     assert "holds neither cifar-10-batches-py/ nor cifar-10-python.tar.gz" in refusal(
         sources.get("cifar10").open, tmp_path
@@ -338,7 +379,6 @@ def tree(tmp_path) -> Path:
     Image.fromarray(pixels).quantize(24).save(cat / "palette.png")
     Image.fromarray(np.dstack([pixels, pixels[:, :, 0]])).save(cat / "rgba.png")
     Image.fromarray(pixels).save(cat / "photo.jpg", quality=100, subsampling=0)
-    (cat / "notes.txt").write_text("no image")
     (cat / ".hidden.png").write_text("no image")
     (tmp_path / "train" / ".hidden").mkdir()
     return tmp_path
@@ -410,7 +450,7 @@ def test_image_folder_refuses_more_than_eight_bits(tree):
 
     file = tree / "train" / "dog" / "b.png"
     Image.fromarray(np.full((4, 6), 40000, np.uint16)).save(file)
-    assert f"{file} has PIL mode I;16" in refusal(read_all, tree)
+    assert f"cannot read image {file} (PIL mode I;16" in refusal(read_all, tree)
 
 
 def test_image_folder_says_what_a_tree_lacks(tree):

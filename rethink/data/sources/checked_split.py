@@ -1,7 +1,8 @@
 """CheckedSplit: one pass over a split that checks every sample and sums up what identifies and describes the whole."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,11 @@ class CheckedSplit:
         self._sha256.update(image.tobytes() + int(label).to_bytes(8, "little"))
         pixels = image.reshape(-1, 3).astype(np.int64)
         self._moments.add(len(pixels), pixels.sum(0), (pixels * pixels).sum(0))
+
+    @property
+    def files(self) -> Sequence[Path] | None:
+        """The image files of the samples; none: it is not made of such."""
+        return getattr(self._split, "paths", None)
 
     @property
     def sha256(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rethink.checked_files import check_plain
 from rethink.data.sources.download import download_folder, quiet_download
 from rethink.data.sources.image_data import ArraySplit, DataError, ImageData
 from rethink.data.sources.registry import ImageSource
@@ -28,7 +29,8 @@ def open_cifar10(data_dir: Path | None) -> ImageData:
     archive = data_dir / CIFAR10.filename
     if (data_dir / CIFAR10.base_folder).is_dir():
         return _load(data_dir)
-    if archive.is_file():
+    if archive.exists():
+        _check_plain(archive)
         return _load_archive(archive)
     raise DataError(f"cifar10: {data_dir} holds neither {CIFAR10.base_folder}/ nor {CIFAR10.filename}; {REMEDY}")
 
@@ -47,11 +49,21 @@ def _load_archive(archive: Path) -> ImageData:
 def _load(folder: Path) -> ImageData:
     from torchvision.datasets import CIFAR10
 
+    for name, _md5 in (*CIFAR10.train_list, *CIFAR10.test_list, (CIFAR10.meta["filename"], CIFAR10.meta["md5"])):
+        _check_plain(folder / CIFAR10.base_folder / name)
     try:
         train, test = CIFAR10(str(folder), train=True), CIFAR10(str(folder), train=False)
     except RuntimeError as error:  # its MD5 check
         raise DataError(f"{folder / CIFAR10.base_folder} is incomplete or damaged; {REMEDY}") from error
     return ImageData(_as_split(train), _as_split(test), tuple(train.classes))
+
+
+def _check_plain(path: Path) -> None:
+    """Torchvision would open whatever is there."""
+    try:
+        check_plain(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}); {REMEDY}") from error
 
 
 def _as_split(data_set: Any) -> ArraySplit:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rethink.checked_files import open_plain
 from rethink.data.sources.image_data import DataError
 
 
@@ -23,23 +25,24 @@ class IdxFile:
     def find(self, folder: Path) -> Path | None:
         """The file in that folder, plain or gzipped, if it is there."""
         candidates = (folder / self.name, folder / f"{self.name}.gz")
-        return next((path for path in candidates if path.is_file()), None)
+        return next((path for path in candidates if path.exists()), None)
 
     def read(self, path: Path) -> npt.NDArray[np.uint8]:
         """The array, of `shape`. Raises DataError unless the content is, byte for byte, the published one."""
-        content = _read_bytes(path)
+        header = 4 + 4 * len(self.shape)  # magic number, then one big-endian size per dimension
+        content = _read_bytes(path, header + math.prod(self.shape))
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if md5 != self.md5:
             raise DataError(
                 f"{path} is damaged or another data set (MD5 {md5} unzipped, expected {self.md5}); replace it"
             )
-        header = 4 + 4 * len(self.shape)  # magic number, then one big-endian size per dimension
         return np.frombuffer(content, np.uint8, offset=header).reshape(self.shape)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, expected: int) -> bytes:
+    """The content, unzipped, but not much more than expected: a few bytes may unzip to any number."""
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if path.suffix == ".gz" else raw
+        with open_plain(path) as file, gzip.open(file) if path.suffix == ".gz" else file as content:
+            return content.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path} ({error}); replace it") from error

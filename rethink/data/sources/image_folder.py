@@ -1,4 +1,4 @@
-"""image_folder: any tree of train/CLASS/*.png and test/CLASS/*.png (also .jpg, .jpeg, .bmp), all of one size."""
+"""image_folder: any tree of train/CLASS/*.png and test/CLASS/*.png, of any image format, all of one size."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rethink.data.sources.image_data import EIGHT_BIT_MODES, DataError, Image, ImageData
-from rethink.data.sources.image_tree import ImageTree
+from rethink.data.sources.file_names import printable
+from rethink.data.sources.image_data import DataError, Image, ImageData
+from rethink.data.sources.image_tree import ImageTree, warn_of_unread
 from rethink.data.sources.registry import ImageSource
 
-TREE = ImageTree(
-    reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png", suffixes=(".png", ".jpg", ".jpeg", ".bmp")
-)
+TREE = ImageTree(reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png")
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,10 @@ class FolderSplit:
     def __getitem__(self, index: int, /) -> tuple[Image, int]:
         path, image = self.paths[index], read_image(self.paths[index])
         if image.shape != self._shape:
+            size, wanted = _size(image.shape), _size(self._shape)
             raise DataError(
-                f"{path} has {_size(image.shape)} pixels, but {self.reference} has {_size(self._shape)}; "
-                "bring all images to one size"
+                f"{printable(path)} has {size} pixels, but {printable(self.reference)} has {wanted}; bring all images "
+                "to one size"
             )
         return image, self.labels[index]
 
@@ -45,16 +45,13 @@ class FolderSplit:
 
 def read_image(path: Path) -> Image:
     """(H, W, 3) uint8: grey and palette images become RGB, transparency is dropped. Raises DataError."""
-    import PIL.Image
+    from rethink.data.sources.image_files import BrokenImageError, as_rgb, decoded_image
 
     try:
-        with PIL.Image.open(path) as image:
-            mode, pixels = image.mode, np.asarray(image.convert("RGB"))
-    except Exception as error:  # what a damaged file raises in PIL depends on its format
-        raise DataError(f"cannot read image {path} ({error}); replace or remove it") from error
-    if mode not in EIGHT_BIT_MODES:
-        raise DataError(f"{path} has PIL mode {mode}; convert it to 8 bits per channel")
-    return pixels
+        image, _content = decoded_image(path)
+    except BrokenImageError as error:
+        raise DataError(f"cannot read image {printable(path)} ({error}); replace or remove it") from error
+    return np.asarray(as_rgb(image))
 
 
 def open_image_folder(data_dir: Path | None) -> ImageData:
@@ -64,7 +61,9 @@ def open_image_folder(data_dir: Path | None) -> ImageData:
     class_names = tuple(folder.name for folder in train)
     for folder in test:
         if folder.name not in class_names:
-            raise DataError(f"{folder} is a class that {root / 'train'} lacks; add it there or remove it")
+            raise DataError(f"{printable(folder)} is a class that {root / 'train'} lacks; add it there or remove it")
+    beside = [path for split in ("train", "test") for path in TREE.unread_beside(root / split)]
+    warn_of_unread([*beside, *TREE.unread((*train, *test))], root)
     reference = TREE.image_files(train[0])[0]
     return ImageData(_split(train, class_names, reference), _split(test, class_names, reference), class_names)
 

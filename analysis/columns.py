@@ -11,7 +11,7 @@ from rethink.spec import TrialSpec
 
 STATUSES = {
     "fitted": "zero training errors reached",
-    "censored": "ended without it: max_epochs, max_steps, diverged or scheduler",
+    "censored": "ended without it: max_epochs, max_steps, contradiction, diverged or scheduler",
     "failed": "ended without it by an error",
     "unfinished": "running, interrupted or waiting to be restored, not fitted so far",
     "not started": "no attempt has begun",
@@ -50,6 +50,22 @@ _IDENTITY = (
     Column("spec_id", "string", "", "id of the spec; `run` and `spec_id` together are the key of a trial"),
 )
 SPEC = _declared(TrialSpec)
+_LABELS = (
+    Column(
+        "labels_changed",
+        "Float64",
+        "fraction",
+        "share of the training subset whose given label differs from the true one, as drawn: about "
+        "`label_corruption` · (1 - 1/classes)",
+    ),
+    Column(
+        "attainable_train_accuracy",
+        "Float64",
+        "fraction",
+        "greatest accuracy on the training subset, as corrupted and unaugmented, that any function of the image can "
+        "reach; below 1 equal images have unequal labels, and the trial can never fit",
+    ),
+)
 _OUTCOME = (
     Column("status", "category", "", "; ".join(f"*{k}*: {v}" for k, v in STATUSES.items()), tuple(STATUSES)),
     Column(
@@ -110,7 +126,7 @@ _PROVENANCE = (
     Column("data_sha256", "category", "", "content hash of the data that the last attempt read"),
     Column("started", TIME, "", "start of the first attempt"),
 )
-TRIALS = _IDENTITY + SPEC + _OUTCOME + _PROVENANCE
+TRIALS = _IDENTITY + SPEC + _LABELS + _OUTCOME + _PROVENANCE
 
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
 RECORD = _declared(Record)
@@ -125,11 +141,18 @@ def of_trials(names: Iterable[str]) -> tuple[Column, ...]:
 EPOCHS = of_trials(JOINED) + RECORD
 MEASURED = (_IDENTITY[1], *RECORD)  # what a row itself says
 
+_CHANGED = (
+    Column("labels_changed_mean", "Float64", "fraction", "mean of `labels_changed` over the trials of the cell"),
+    Column("labels_changed_min", "Float64", "fraction", "its least"),
+    Column("labels_changed_max", "Float64", "fraction", "its greatest"),
+)
 STATISTICS = (
     Column("n", "Int64", "trials", "trials of the cell, whatever became of them"),
     Column("fitted", "Int64", "trials", "of them, *fitted*"),
     Column("censored", "Int64", "trials", "of them, *censored*"),
     Column("diverged", "Int64", "trials", "of the censored, those that diverged"),
+    Column("contradicted", "Int64", "trials", "of the censored, those that could never fit (*contradiction*)"),
+    *_CHANGED,
     Column("failed", "Int64", "trials", "of them, *failed*"),
     Column("unfinished", "Int64", "trials", "of them, *unfinished* or *not started*"),
     Column(
@@ -148,8 +171,8 @@ STATISTICS = (
         "km_median",
         "Float64",
         "epochs",
-        "Kaplan-Meier median over all n; a diverged trial never fits, every other unfitted one may at any later epoch; "
-        "null where it is open, or if `given_up`: such censoring would bias it",
+        "Kaplan-Meier median over all n; a diverged trial never fits, nor one with a contradiction; every other "
+        "unfitted one may at any later epoch; null where it is open, or if `given_up`: such censoring would bias it",
     ),
     Column(
         "km_median_low",
@@ -200,6 +223,7 @@ STATISTICS = (
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the cell's row files"),
 )
 SLOWDOWNS = (
+    *_CHANGED,
     Column("pairs", "Int64", "pairs", "trials of the cell that have a partner: level 0, equal in all else, seeds too"),
     Column("unpaired", "Int64", "trials", "trials of the cell that have none"),
     Column("both_fitted", "Int64", "pairs", "pairs of which both trials fitted"),
@@ -215,6 +239,7 @@ SLOWDOWNS = (
     Column("slowdown_high", "Float64", "", "upper end"),
 )
 EFFECTS = (
+    *_CHANGED,
     Column(
         "regularizer",
         "category",
@@ -269,6 +294,7 @@ The dtypes are pandas' nullable ones. A category that nobody used is not offered
 """
 _SECTIONS = (
     ("trials: what was asked for", "`load(...).trials`: one row per trial of `run.json`.", _IDENTITY + SPEC),
+    ("trials: the labels that it was given", "As `run.json` says; null for runs that do not.", _LABELS),
     ("trials: what became of it", "", _OUTCOME),
     ("trials: where it comes from", "", _PROVENANCE),
     (

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import cell_columns
+from analysis.changed_labels import changed_labels
 from analysis.columns import EFFECTS, of_trials
 from analysis.intervals import mean_interval
 from analysis.pairs import Trial, alike, all_but, records
@@ -58,6 +59,7 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
         shared = all_but(trials, regularizer.fields)
         for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
             told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            told |= changed_labels([off["labels_changed"] for off, _ in pairs])
             told |= {"pairs": len(pairs), "unpaired": unpaired}
             rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
     return typed_rows(rows, of_trials(names) + EFFECTS)

@@ -9,10 +9,12 @@ from rethink.spec import TrialSpec
 
 Row = Mapping[str, Any]
 
+LIMITS = ("max_epochs", "max_steps")
 NOT_IN_ROWS = ("scheduler", "error")  # the ends that only the driver knows of
 UNFITTED_STATUS = {
     "max_epochs": "censored",
     "max_steps": "censored",
+    "contradiction": "censored",
     "diverged": "censored",
     "scheduler": "censored",
     "error": "failed",
@@ -33,9 +35,14 @@ def history(spec: TrialSpec, attempts: list[Attempt]) -> list[Row]:
     return rows
 
 
-def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None) -> str:
-    """One of STOP_REASONS. The rows are the evidence: a recorded end that they should show, and do not, is none."""
+def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainable: float | None) -> str:
+    """One of STOP_REASONS. The rows are the evidence: a recorded end that they should show, and do not, is none.
+
+    `attainable` is the greatest train accuracy that any network can have; None if it is not known.
+    """
     shown = metrics.stop_reason(spec, rows[-1]) if rows else None
+    if shown in LIMITS and attainable is not None and attainable < 1:
+        return "contradiction"
     if shown is not None:
         return shown
     return recorded if recorded in NOT_IN_ROWS else "unfinished"

@@ -1,7 +1,7 @@
 """The lines of a figure over the label corruption level, and the frame that they are drawn in."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,30 +110,39 @@ def framed(
 
     `panels` are the titles of its axes, up to `across` of them side by side; the trials belong to the first.
     """
+    changed = _shares_changed(lines)
     shifted = " Lines are set apart sideways for legibility." if len(lines) > 1 else ""
-    told = note + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
+    shares = " In brackets under a level: the labels that it really changed." if changed else ""
+    told = note + shares + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
     characters = style.note_width(len(panels), across)
     wrapped = textwrap.wrap(told, characters, break_on_hyphens=False)
     columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
     labels = [textwrap.fill(line.label, _LABEL_WIDTH) for line in lines]
     legend_rows = -(-len(lines) // columns) + sum(label.count("\n") for label in labels)
-    figure, places = style.new_panels(
-        title, textwrap.fill(subtitle, characters), legend_rows + len(wrapped), panels, across
-    )
+    below = legend_rows + len(wrapped) + (1 if changed else 0)
+    figure, places = style.new_panels(title, textwrap.fill(subtitle, characters), below, panels, across)
     style.small_print(figure, "\n".join(wrapped), len(wrapped))
     handles = [Line2D([], [], label=label, **line.look.of_line) for label, line in zip(labels, lines, strict=True)]
     style.legend(figure, handles, columns, legend_rows + len(wrapped))
     for axes in places:
         axes.set_xlim(-0.06, 1.06)
         axes.set_xlabel("label corruption level p", fontsize=style.TEXT)
-    mark_levels(places[0], [float(level) for line in lines for level in line.cells[LEVEL]])
+    mark_levels(places[0], [float(level) for line in lines for level in line.cells[LEVEL]], changed)
     if left_out == sum(len(line.trials) for line in lines):
         first = places[0]
         first.text(0.5, 0.5, "nothing measured yet", transform=first.transAxes, ha="center", fontsize=style.TEXT)
     return figure, places
 
 
-def mark_levels(axes: Axes, levels: Sequence[float]) -> None:
-    """Ticks at the levels measured, and nowhere else."""
+def mark_levels(axes: Axes, levels: Sequence[float], changed: Mapping[float, float] | None = None) -> None:
+    """Ticks at the levels measured, and nowhere else; under each, where known, the share of `changed` labels."""
     marked = sorted(set(levels))
-    axes.set_xticks(marked, [number_text(level) for level in marked])
+    shares = {level: f"\n({changed[level]:.0%})" for level in marked if changed and level in changed}
+    axes.set_xticks(marked, [number_text(level) + shares.get(level, "") for level in marked])
+
+
+def _shares_changed(lines: Sequence[Line]) -> dict[float, float]:
+    """By level, the mean over all trials of the share of labels that it changed; without those of unknown shares."""
+    trials = pd.concat([line.trials[[LEVEL, "labels_changed"]] for line in lines])
+    groups = trials.groupby(LEVEL)["labels_changed"]
+    return {float(level): float(own.mean()) for level, own in groups if own.notna().all()}

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import LEVEL, cell_columns
+from analysis.changed_labels import changed_labels
 from analysis.columns import SLOWDOWNS, of_trials
 from analysis.intervals import mean_interval
 from analysis.pairs import Trial, alike, all_but, records
@@ -40,6 +41,7 @@ def _statistics(pairs: Sequence[tuple[Trial, Trial | None]]) -> dict[str, Any]:
     known = len(logs) == len(paired)
     low, high = mean_interval(logs) if known else (None, None)
     return {
+        **changed_labels([trial["labels_changed"] for trial, _ in pairs]),
         "pairs": len(paired),
         "unpaired": len(pairs) - len(paired),
         "both_fitted": len(logs),

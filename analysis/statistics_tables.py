@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.captions import MISSING, network_texts
 from analysis.cells import LEVEL, line_columns
+from analysis.changed_labels import NAMES, changed_text
 from analysis.effects import effects
 from analysis.slowdowns import slowdowns
 from analysis.summary import summary
@@ -14,6 +15,7 @@ from analysis.table import Table
 from rethink.spec import number_text
 
 _NAMED = ("model", "images", "options")
+_LEVEL = ("level p", "labels changed, %")
 _CELLS = (
     "Kaplan-Meier estimates of the epochs to fit: the median, and the mean restricted to the horizon, max_epochs or "
     "what max_steps allows, both of all n trials, fitted or not; a diverged trial never fits. Test error on clean "
@@ -32,7 +34,7 @@ _EFFECTS = (
     "epochs as log2 of the ratio, where both trials of every pair fitted. Where nothing differs, one interval in "
     "twenty leaves out 0 by chance."
 )
-_OF_MEASURE = ("measure", "pairs", "unpaired", "n", "mean", "low", "high", "effect_size")
+_OF_MEASURE = (*NAMES, "measure", "pairs", "unpaired", "n", "mean", "low", "high", "effect_size")
 _MEASURES = {
     "test_accuracy": "test accuracy, points",
     "exact_train_accuracy": "train accuracy, points",
@@ -55,11 +57,12 @@ _Texts = tuple[list[str], list[list[str]]]
 
 
 def _cells(cells: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
-    head = [*_NAMED, "level p", "fitted", "median epochs", "restricted mean", "horizon", "test error", "gap"]
+    head = [*_NAMED, *_LEVEL, "fitted", "median epochs", "restricted mean", "horizon", "test error", "gap"]
     rows = [
         [
             *network_texts(row, line_columns(trials)),
             number_text(row[LEVEL]),
+            changed_text(row),
             f"{row['fitted']}/{row['n']}",
             _given_up(row) or _with_interval(row, "km_median", ".4g", _or_more(row)),
             _given_up(row) or _with_interval(row, "restricted_mean", ".4g"),
@@ -73,11 +76,12 @@ def _cells(cells: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
 
 
 def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
-    head = [*_NAMED, "level p", "pairs", "both fitted", "median", "mean"]
+    head = [*_NAMED, *_LEVEL, "pairs", "both fitted", "median", "mean"]
     rows = [
         [
             *network_texts(row, line_columns(trials)),
             number_text(row[LEVEL]),
+            changed_text(row),
             str(row["pairs"]),
             str(row["both_fitted"]),
             _number(row["slowdown_median"], ".3g", _above(row["slowdown_above"])),
@@ -91,7 +95,7 @@ def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
 def _effects(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
     """One row a cell and regularizer, a column a measure."""
     keys = [name for name in table.columns if name not in _OF_MEASURE]
-    head = [*_NAMED, "level p", "regularizer", "pairs", *_MEASURES.values()]
+    head = [*_NAMED, *_LEVEL, "regularizer", "pairs", *_MEASURES.values()]
     rows = []
     for _, group in table.groupby(keys, observed=True, dropna=False, sort=False):
         first = group[keys].iloc[0].to_dict()
@@ -103,6 +107,7 @@ def _effects(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
             [
                 *network_texts(first, line_columns(trials)),
                 number_text(first[LEVEL]),
+                changed_text(group.iloc[0].to_dict()),
                 regularizer,
                 str(group["pairs"].iloc[0]),
                 *texts,

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.captions import span
 from analysis.cells import cell_columns
 from analysis.censoring import censored_median
+from analysis.changed_labels import changed_labels, changed_text
 from analysis.columns import STATISTICS, of_trials
 from analysis.intervals import mean_interval
 from analysis.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
@@ -18,15 +19,17 @@ from analysis.typed import typed
 from rethink.spec import number_text
 
 _SPELLED = {"label_corruption": "p", "train_samples": "images", "dataset": "data"}
+NEVER_FITS = ("diverged", "contradiction")  # whatever the number of epochs
 NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not what the spec leads to
 
 _Cell = Mapping[str, npt.NDArray[Any]]  # some of its trials' columns, by name
-_COUNTED = ("n", "fitted", "censored", "diverged", "failed", "unfinished", "damaged_lines")
+_COUNTED = ("n", "fitted", "censored", "diverged", "contradicted", "failed", "unfinished", "damaged_lines")
 _LEGEND = (
-    "{fitted} of {n} trials fitted; {censored} censored ({diverged} diverged), {failed} failed, "
+    "{fitted} of {n} trials fitted; {censored} censored ({diverged} diverged, {contradicted} with equal images of "
+    "unequal labels), {failed} failed, "
     "{unfinished} unfinished; {damaged_lines} damaged lines.\n"
     "epochs to fit: median [min-max of the fitted; k > e: k trials not fitted after e epochs or more]. "
-    "±: sample standard deviation."
+    "changed: labels that really differ from the true ones. ±: sample standard deviation."
 )
 
 
@@ -63,6 +66,7 @@ def _needed(trials: pd.DataFrame) -> _Cell:
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
         **{name: trials[name].to_numpy(dtype=np.int64) for name in ("epochs", "max_epochs", "damaged_lines")},
         "horizon": _floats(trials["horizon"]),
+        "labels_changed": _floats(trials["labels_changed"]),
         "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
         "time": trials["epochs_to_fit"].fillna(trials["epochs"]).to_numpy(dtype=np.int64),  # of the fit or censoring
         "seconds": _floats(trials["seconds"]),
@@ -83,6 +87,8 @@ def _statistics(cell: _Cell) -> dict[str, Any]:
         "n": len(cell["status"]),
         **{name: status[name] for name in ("fitted", "censored", "failed")},
         "diverged": why_unfitted["diverged"],
+        "contradicted": why_unfitted["contradiction"],
+        **changed_labels(cell["labels_changed"]),
         "given_up": why_unfitted["scheduler"],
         "unfinished": status["unfinished"] + status["not started"],
         **_epochs_to_fit(cell),
@@ -112,7 +118,7 @@ def _survival(cell: _Cell, *, biased: bool) -> dict[str, Any]:
     """Kaplan and Meier's estimates; none where trials were given up for doing badly, which would bias them."""
     known = cell["horizon"][~np.isnan(cell["horizon"])]
     horizon = int(known.max()) if len(known) else None
-    never = (cell["stop_reason"] == "diverged") & ~cell["fitted"]  # at risk to the horizon, and longer
+    never = np.isin(cell["stop_reason"], NEVER_FITS) & ~cell["fitted"]  # at risk to the horizon, and longer
     curve = kaplan_meier(np.where(never, horizon or cell["max_epochs"], cell["time"]), cell["fitted"])
     none = Estimate(None, None, None)
     median = none if biased else median_epochs(curve)
@@ -147,10 +153,10 @@ def to_text(table: pd.DataFrame) -> str:
     """The summary as an aligned table, and a line that counts what did not fit."""
     keys = [str(name) for name in table.columns[: table.columns.get_loc("n")]]
     header = [_SPELLED.get(name, name) for name in keys]
-    lines = [[*header, "fitted", "epochs to fit", "test error", "generalization gap", "minutes"]]
+    lines = [[*header, "changed, %", "fitted", "epochs to fit", "test error", "generalization gap", "minutes"]]
     for row in table.to_dict("records"):
         cells = [_key(name, row[name]) for name in keys]
-        lines.append([*cells, f"{row['fitted']}/{row['n']}", *_measured(row)])
+        lines.append([*cells, changed_text(row), f"{row['fitted']}/{row['n']}", *_measured(row)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     return "\n".join([*(line.rstrip() for line in aligned), "", _counts(table)])

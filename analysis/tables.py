@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.captions import MISSING, limits, told
 from analysis.cells import LEVEL, cell_columns
+from analysis.changed_labels import changed_text, of_trials
 from analysis.comparisons import batch_norms_of, inputs_of, regularizers_of
 from analysis.conditions import CONDITIONS, REGULARIZERS, ROTATION, condition, on_imagenet, regularizers
 from analysis.frames import Frames
@@ -27,6 +28,7 @@ from analysis.table_rows import (
     network_of,
     spread_of,
 )
+from rethink.spec import number_text
 
 # This project's choice (the paper names no coefficient): rows with it stand beside the published ones, others do not.
 CHOSEN_WEIGHT_DECAY = 5e-4
@@ -63,7 +65,7 @@ def published_tables(frames: Frames) -> list[Table]:
 
 def to_markdown(frames: Frames, scale: str) -> str:
     """All of them, with the scale of ours and the source of what was published."""
-    head = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n seeds.", READING]
+    head = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n trials.", READING]
     return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(frames))]) + "\n"
 
 
@@ -165,11 +167,12 @@ def _batch_norm(frames: Frames) -> Table | None:
         labels = condition(own).iloc[0]
         theirs = [MISSING, MISSING] if pd.isna(labels) else _of_table_1(paper.table, cell, labels)
         train, test = spread_of(cell, "train_accuracy"), spread_of(cell, "test_accuracy")
-        level = f"{cell[LEVEL]:g}"
-        rows.append([*network_of(cell), level, fitted_of(cell), cell["epochs"], train, test, theirs[1]])
+        level = [number_text(cell[LEVEL]), changed_text(cell)]
+        rows.append([*network_of(cell), *level, fitted_of(cell), cell["epochs"], train, test, theirs[1]])
     names = [
         *NETWORK,
         "level p",
+        "labels changed, %",
         "fitted",
         "epochs to fit",
         "train accuracy, %",
@@ -196,9 +199,11 @@ def _learning_rates(frames: Frames) -> Table | None:
         ends = [str(int(group["stop_reason"].isin(reason).sum())) for reason in reasons]
         counts = [str(len(group)), str(len(fitted)), *ends]
         network = {**named(first.to_dict()), "also": also}
-        rows.append([*network_of(network), f"{first[LEVEL]:g}", *best, *counts])
+        level = [number_text(first[LEVEL]), of_trials(group)]
+        rows.append([*network_of(network), *level, *best, *counts])
     head = [
         "level p",
+        "labels changed, %",
         "fits first: rate",
         "epochs",
         "trials",
@@ -207,9 +212,7 @@ def _learning_rates(frames: Frames) -> Table | None:
         limits(trials),
         "diverged",
     ]
-    text = (
-        "One trial a rate and seed. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
-    )
+    text = "One trial a rate and replicate. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
     return Table("Learning rate", text, [*NETWORK, *head], rows)
 
 
@@ -236,10 +239,12 @@ def _levels(frames: Frames) -> Table | None:
         theirs = [MISSING, MISSING]
         if known is not None:
             theirs = [f"{known['epochs_to_converge']:g}", f"{known['test_error']:.3f}"]
-        rows.append([*network_of(cell), f"{cell[LEVEL]:g}", fitted_of(cell), cell["epochs"], error_of(cell), *theirs])
+        level = [number_text(cell[LEVEL]), changed_text(cell)]
+        rows.append([*network_of(cell), *level, fitted_of(cell), cell["epochs"], error_of(cell), *theirs])
     names = [
         *NETWORK,
         "level p",
+        "labels changed, %",
         "fitted",
         "epochs to fit",
         "test error",

@@ -13,7 +13,7 @@ from rethink.spec import number_text
 
 MOST_TRIALS = 2000  # rows that a page can hold
 _SLOWEST = 10
-_NAMED = ("model", "images", "options", "level p", "seed")
+_NAMED = ("model", "images", "options", "level p", "labels changed, %", "seed")
 
 
 def trial_tables(trials: pd.DataFrame, runs: Mapping[str, RunDirectory]) -> list[Table]:
@@ -87,9 +87,13 @@ def _rows(trials: pd.DataFrame, among: pd.DataFrame | None = None) -> list[tuple
     """(the texts that name a trial, its row), the options being those that differ among all the trials."""
     names = [name for name in line_columns(trials if among is None else among) if name != "run"]
     return [
-        ([*network_texts(row, names), number_text(row[LEVEL]), str(row["seed"])], row)
+        ([*network_texts(row, names), number_text(row[LEVEL]), _changed(row), str(row["seed"])], row)
         for row in trials.to_dict("records")
     ]
+
+
+def _changed(row: dict[Any, Any]) -> str:
+    return MISSING if pd.isna(row["labels_changed"]) else f"{100 * row['labels_changed']:.1f}"
 
 
 def _ended(row: dict[Any, Any]) -> str:

@@ -94,6 +94,8 @@ STOP_REASONS = {
     "interpolated": "zero training errors, and epochs_after_fit further epochs done",
     "max_epochs": "max_epochs reached: right-censored, unless it had fitted and epochs_after_fit was not over",
     "max_steps": "max_steps reached: right-censored, as with max_epochs",
+    "contradiction": "max_epochs or max_steps reached, which no network could have come before: equal images of the "
+    "training set have unequal labels (`attainable_train_accuracy` below 1)",
     "diverged": "right-censored: the training loss was not finite",
     "scheduler": "right-censored: the inner scheduler gave the trial up",
     "error": "right-censored: the trial failed more often than it may; see its error file",

@@ -294,7 +294,11 @@ The dtypes are pandas' nullable ones. A category that nobody used is not offered
 """
 _SECTIONS = (
     ("trials: what was asked for", "`load(...).trials`: one row per trial of `run.json`.", _IDENTITY + SPEC),
-    ("trials: the labels that it was given", "As `run.json` says; null for runs that do not.", _LABELS),
+    (
+        "trials: the labels that it was given",
+        "Known before the trial starts.",
+        _LABELS,
+    ),
     ("trials: what became of it", "", _OUTCOME),
     ("trials: where it comes from", "", _PROVENANCE),
     (

@@ -35,13 +35,13 @@ def history(spec: TrialSpec, attempts: list[Attempt]) -> list[Row]:
     return rows
 
 
-def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainable: float | None) -> str:
+def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainable: float = 1.0) -> str:
     """One of STOP_REASONS. The rows are the evidence: a recorded end that they should show, and do not, is none.
 
-    `attainable` is the greatest train accuracy that any network can have; None if it is not known.
+    `attainable` is the greatest train accuracy that any network can have.
     """
     shown = metrics.stop_reason(spec, rows[-1]) if rows else None
-    if shown in LIMITS and attainable is not None and attainable < 1:
+    if shown in LIMITS and attainable < 1:
         return "contradiction"
     if shown is not None:
         return shown

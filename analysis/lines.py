@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -145,4 +145,4 @@ def _shares_changed(lines: Sequence[Line]) -> dict[float, float]:
     """By level, the mean over all trials of the share of labels that it changed; without those of unknown shares."""
     trials = pd.concat([line.trials[[LEVEL, "labels_changed"]] for line in lines])
     groups = trials.groupby(LEVEL)["labels_changed"]
-    return {float(level): float(own.mean()) for level, own in groups if own.notna().all()}
+    return {cast(float, level): float(own.mean()) for level, own in groups if own.notna().all()}

@@ -1,7 +1,8 @@
 """One run's trials as its files tell them: what was asked for, every attempt's rows, and what could not be read."""
 
+import functools
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from analysis.history import NOT_IN_ROWS, Row, history, stop_reason
 from analysis.ray_log import RayLog
 from rethink.rows import Attempt, read_attempts
 from rethink.run_directory import RunDirectory
+from rethink.run_record import LabelFacts
 from rethink.spec import TrialSpec
 
 _MOST_NAMED = 8  # gaps in the rows of a trial that a warning names
@@ -22,6 +24,7 @@ class Trial:
     spec: TrialSpec
     attempts: list[Attempt]
     rows: list[Row]
+    labels: LabelFacts
     recorded: str | None
     rows_from_ray: int
     log_damage: int = 0  # damaged lines of Ray's own log, where it was asked
@@ -42,6 +45,7 @@ class RunFiles:
 
     run: RunDirectory
     specs: dict[str, TrialSpec]
+    labels: Mapping[str, LabelFacts]  # by spec id
     recorded: dict[str, str]  # spec id -> stop reason, as the driver recorded it
     row_files: dict[str, list[tuple[Path, int]]]  # spec id -> (file, bytes), oldest attempt first
     damaged_lines: int = 0
@@ -75,7 +79,7 @@ class RunFiles:
             own, logged = {row["steps"] for row in rows}, self._ray_log.attempt(spec)
             rows, log_damage = history(spec, [logged, *attempts]), logged.damaged_lines
             from_ray = len({row["steps"] for row in rows} - own)
-        trial = Trial(spec, attempts, rows, recorded, from_ray, log_damage)
+        trial = Trial(spec, attempts, rows, self.labels[spec.spec_id], recorded, from_ray, log_damage)
         self.damaged_lines += trial.damaged_lines
         self.damaged_files += left_out
         if from_ray:
@@ -96,17 +100,26 @@ class RunFiles:
 
 def run_files(run: RunDirectory) -> RunFiles:
     """What a run's folder holds. Raises SpecError for rows or outcomes of specs that run.json does not ask for."""
-    specs = {spec.spec_id: spec for spec in run.read_run().specs}
+    asked = run.read_run()
+    specs = {spec.spec_id: spec for spec in asked.specs}
     results = run.results(specs)
     recorded = {spec_id: outcome.stop_reason for spec_id, outcome in results.outcomes.items()}
-    return RunFiles(run, specs, recorded, results.row_files, results.damaged_lines, results.damaged_files)
+    return RunFiles(run, specs, asked.labels, recorded, results.row_files, results.damaged_lines, results.damaged_files)
+
+
+@functools.lru_cache(maxsize=1)
+def _labels(run: RunDirectory, _run_id: str) -> Mapping[str, LabelFacts]:
+    """Those of run.json, which never change, read once for a run's many trials."""
+    return run.read_run().labels
 
 
 def files_of(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> RunFiles:
     """The files of one trial that ended for this reason, without a look at those of the others."""
     paths = sorted(run.rows.glob(f"{spec.spec_id}-*.jsonl"))
     sizes = [(path, path.stat().st_size) for path in paths]
-    return RunFiles(run, {spec.spec_id: spec}, {spec.spec_id: stop_reason}, {spec.spec_id: sizes})
+    return RunFiles(
+        run, {spec.spec_id: spec}, _labels(run, run.run_id), {spec.spec_id: stop_reason}, {spec.spec_id: sizes}
+    )
 
 
 def gaps(rows: list[Row]) -> list[tuple[int, int]]:

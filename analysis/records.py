@@ -64,12 +64,14 @@ def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _record(run: str, trial: Trial) -> dict[str, Any]:
     last = trial.rows[-1] if trial.rows else None
     fit = last["epochs_to_fit"] if last else None
-    reason = stop_reason(trial.spec, trial.rows, trial.recorded)
+    reason = stop_reason(trial.spec, trial.rows, trial.recorded, trial.labels.attainable_accuracy)
     _warn_of_unshown_end(run, trial, reason)
     return {
         "run": run,
         "spec_id": trial.spec.spec_id,
         **trial.spec.to_dict(),
+        "labels_changed": trial.labels.changed,
+        "attainable_train_accuracy": trial.labels.attainable_accuracy,
         "status": status(fit is not None, begun=bool(trial.attempts or trial.rows), reason=reason),
         "stop_reason": reason,
         "fitted": fit is not None,

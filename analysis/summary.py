@@ -25,9 +25,8 @@ NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not
 _Cell = Mapping[str, npt.NDArray[Any]]  # some of its trials' columns, by name
 _COUNTED = ("n", "fitted", "censored", "diverged", "contradicted", "failed", "unfinished", "damaged_lines")
 _LEGEND = (
-    "{fitted} of {n} trials fitted; {censored} censored ({diverged} diverged, {contradicted} with equal images of "
-    "unequal labels), {failed} failed, "
-    "{unfinished} unfinished; {damaged_lines} damaged lines.\n"
+    "{fitted} of {n} trials fitted; {censored} censored ({diverged} diverged, {contradicted} contradicted), "
+    "{failed} failed, {unfinished} unfinished; {damaged_lines} damaged lines.\n"
     "epochs to fit: median [min-max of the fitted; k > e: k trials not fitted after e epochs or more]. "
     "changed: labels that really differ from the true ones. ±: sample standard deviation."
 )

@@ -212,7 +212,9 @@ def _learning_rates(frames: Frames) -> Table | None:
         limits(trials),
         "diverged",
     ]
-    text = "One trial a rate and replicate. Given up by halving: others of the cell were ahead of it at a rung; right-censored."
+    text = (
+        "One trial a rate and replicate. Given up by halving (right-censored): others of the cell were ahead at a rung."
+    )
     return Table("Learning rate", text, [*NETWORK, *head], rows)
 
 

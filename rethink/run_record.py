@@ -10,7 +10,7 @@ import msgspec
 
 from rethink.checked_files import decode_json, read_plain
 from rethink.halving import SuccessiveHalving
-from rethink.metrics import Ordinal
+from rethink.metrics import Fraction, Ordinal
 from rethink.rows import Date
 from rethink.run_options import RunOptions
 from rethink.spec import SpecError, TrialSpec
@@ -33,6 +33,13 @@ class StoredData(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
             raise ValueError(f"classes = {self.classes} is not allowed: class_names has {len(self.class_names)} names")
 
 
+class LabelFacts(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What the draws made of a trial's labels, known before it starts."""
+
+    changed: Fraction  # of the training subset's labels, those that differ from the true ones
+    attainable_accuracy: Fraction  # on the training subset; below 1: equal images with unequal labels
+
+
 class RunRecord(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The content of run.json."""
 
@@ -47,6 +54,7 @@ class RunRecord(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     options: RunOptions
     halving: SuccessiveHalving | None
     specs: tuple[TrialSpec, ...]
+    labels: dict[str, LabelFacts]  # by spec id
 
 
 class _Format(msgspec.Struct):
@@ -101,6 +109,8 @@ def _problems(record: RunRecord, plain: Mapping[str, Any]) -> Iterator[str]:
             yield f"specs holds {spec_id} {times} times"
     for stored in sorted({spec.stored_data for spec in record.specs} - record.data.keys()):
         yield f"data lacks {stored!r}, which specs read"
+    for spec_id in sorted({spec.spec_id for spec in record.specs} - record.labels.keys()):
+        yield f"labels lacks {spec_id}, which specs asks for"
 
 
 def _unknown(values: Mapping[str, Any], kind: Any, place: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ from rethink.data.trial_data import check_fits, check_same_data
 from rethink.entries import Entries
 from rethink.examples import write_label_examples
 from rethink.halving import Rungs
+from rethink.label_facts import label_facts
 from rethink.metrics import stop_reason
 from rethink.new_run import check_name, new_run, open_storage
 from rethink.progress import Progress
@@ -70,11 +71,12 @@ def start(
         resources = _connect(options, storage)
         prepared = _prepare_all(specs, options, weights)  # the data may take hours to write
         with new_run(storage, name) as new:
+            record = _record(sweep, variant, specs, options, prepared)
             if weights is not None:
                 _write_start_files(new, specs, weights)
             write_label_examples(new, specs, prepared)
             write_hyperparameters(new.tensorboard / "examples", specs)
-            new.create(_record(sweep, variant, specs, options, prepared))
+            new.create(record)
     run = RunDirectory(storage / name)
     try:
         _execute(run, specs, prepared, options, resources, keep)
@@ -278,6 +280,7 @@ def _record(
         options=options,
         halving=sweep.halving,
         specs=tuple(specs),
+        labels=label_facts(specs, prepared),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rethink.run_options import RunOptions
-from rethink.run_record import RunRecord, StoredData
+from rethink.run_record import LabelFacts, RunRecord, StoredData
 from rethink.spec import TrialSpec
 
 RUN_ID = "0123456789abcdef" * 2
@@ -31,6 +31,11 @@ def stored_data(**changes: Any) -> StoredData:
     return StoredData(**{"classes": len(values["class_names"]), **values})
 
 
+def made_labels(spec: TrialSpec) -> LabelFacts:
+    """As many changed labels as are expected, and no contradiction."""
+    return LabelFacts(changed=0.9 * spec.label_corruption, attainable_accuracy=1.0)
+
+
 def made_record(specs: Sequence[TrialSpec] = (), **changes: Any) -> RunRecord:
     """The record of a run that asked for these specs, all of data sets with ten classes."""
     values = {
@@ -44,5 +49,6 @@ def made_record(specs: Sequence[TrialSpec] = (), **changes: Any) -> RunRecord:
         "options": RunOptions(),
         "halving": None,
         "specs": tuple(specs),
+        "labels": {spec.spec_id: made_labels(spec) for spec in specs},
     }
     return RunRecord(**{**values, **changes})

@@ -35,6 +35,7 @@ LAYERS = [
         "rethink.entries",
         "rethink.protocol",
         "rethink.examples",
+        "rethink.label_facts",
         "rethink.epoch_pass",
         "rethink.optimizers",
         "rethink.weight_files",

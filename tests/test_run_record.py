@@ -26,6 +26,7 @@ LEGAL = {  # of the values below, by field
         "options": ({},),
         "halving": (None,),
         "specs": ([],),
+        "labels": (),
         "versions": ({},),
     },
 }
@@ -100,7 +101,7 @@ def test_what_is_nested_deep_is_refused(run: RunDirectory) -> None:
         ("", {"created": "2026-11-23T20:00:00"}, "created"),
         ("options", {"colour": "red"}, "options.colour is no field of it"),
         ("options", {"cpus_per_trial": "one"}, "options.cpus_per_trial = 'one' is not allowed"),
-        ("options", {"cpus_per_trial": -1}, "cpus_per_trial = -1 is not allowed"),
+        ("options", {"cpus_per_trial": -1}, "cpus_per_trial = -1.0 is not allowed"),
         ("options", {"cache_dir": 5}, "options.cache_dir = 5 is not allowed"),
         ("halving", {"colour": 1}, "halving.colour is no field of it"),
         ("halving", {"grace_epochs": 0}, "grace_epochs = 0 is not allowed"),
@@ -112,6 +113,8 @@ def test_what_is_nested_deep_is_refused(run: RunDirectory) -> None:
         ("specs 1", {"label_corruption": 7}, "label_corruption = 7"),
         ("specs 1", {"model": ["a"]}, "specs[1].model = ['a'] is not allowed"),
         ("specs 1", {"seed": 0}, f"specs holds {SPECS[0].spec_id} 2 times"),
+        (f"labels {SPECS[0].spec_id}", {"changed": 1.5}, "labels[...].changed: Expected `float` <= 1.0"),
+        ("specs 0", {"seed": 7}, "labels lacks "),
         ("specs 1", {"dataset": "cifar10"}, "data lacks 'cifar10', which specs read"),
     ],
 )

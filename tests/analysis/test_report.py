@@ -36,8 +36,8 @@ def test_it_is_the_same_page_every_time(run):
 
 def test_numbers_of_a_cell_stand_beside_their_interval_and_n(run):
     text = text_of(report_of(run))
-    assert "mlp_1x512 2,000 — 0 2/2 12 [10, ?] 12 [0, 30] 30 0.120 [-0.134, 0.374] (2)" in text
-    assert "mlp_1x512 2,000 — 0.5 2 1 ≥ 2.07 —" in text, "the slowdown that an unfitted trial leaves open"
+    assert "mlp_1x512 2,000 — 0 0.0 2/2 12 [10, ?] 12 [0, 30] 30 0.120 [-0.134, 0.374] (2)" in text
+    assert "mlp_1x512 2,000 — 0.5 45.0 2 1 ≥ 2.07 —" in text, "the slowdown that an unfitted trial leaves open"
     assert "2 trials have not ended" in text
 
 
@@ -59,7 +59,7 @@ def test_runs_of_one_sweep_are_taken_together_and_others_apart(tmp_path):
         write_trial(run, spec(seed=number), 10 + number, 10 + number)
     page = report_of(*seeds, other)
     assert re.findall(r'<section id="(\w+_corruption)">', page) == ["label_corruption", "input_corruption"]
-    assert "mlp_1x512 2,000 — 0 2/2 10.5" in text_of(page)
+    assert "mlp_1x512 2,000 — 0 0.0 2/2 10.5" in text_of(page)
 
 
 def test_damage_is_on_the_first_screen(run):

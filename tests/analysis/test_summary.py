@@ -32,7 +32,10 @@ def test_a_cell_of_three_fitted_seeds(tmp_path):
     assert cell["minutes"] == pytest.approx(19 * 1.75 / 60)
     text = to_text(table)
     assert "3/3     6 [4-9]        0.3750 ± 0.1250 (n=3)" in text
-    assert "3 of 3 trials fitted; 0 censored (0 diverged), 0 failed, 0 unfinished; 0 damaged lines." in text
+    assert (
+        "3 of 3 trials fitted; 0 censored (0 diverged, 0 contradicted), 0 failed, 0 unfinished; 0 damaged lines."
+        in text
+    )
 
 
 def test_no_trial_is_dropped_from_n(tmp_path):
@@ -55,7 +58,7 @@ def test_no_trial_is_dropped_from_n(tmp_path):
     text = to_text(table)
     assert "1/6" in text
     assert "(n=2)" in text
-    assert "1 of 6 trials fitted; 2 censored (1 diverged), 1 failed, 2 unfinished" in text
+    assert "1 of 6 trials fitted; 2 censored (1 diverged, 0 contradicted), 1 failed, 2 unfinished" in text
 
 
 def test_a_median_among_the_censored_is_a_bound(tmp_path):

@@ -165,9 +165,9 @@ def _contradictions(rows: list[tuple[int, Row]]) -> Iterator[tuple[int, str]]:
     by_step: dict[int, tuple[int, Row]] = {}
     for line, row in rows:
         earlier, other = by_step.get(row["steps"], (line, row))
-        if _measured(other) != _measured(row):
-            yield earlier, f"line {line} has other values for its steps = {row['steps']}"
         by_step[row["steps"]] = line, row
+        if other is not row and _measured(other) != _measured(row):
+            yield earlier, f"line {line} has other values for its steps = {row['steps']}"
     sound = []
     for line, row in by_step.values():
         if told := _at_odds(row):

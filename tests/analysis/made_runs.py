@@ -1,5 +1,6 @@
 """Made run directories with known answers, written by the same code that writes real ones."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,3 +103,11 @@ def write_trial(
     """An undisturbed trial of so many epochs, tested at the last."""
     rows = [record(epoch, fit, test_error=None) for epoch in range(1, epochs)]
     return write_attempt(run, one, [*rows, record(epochs, fit, test_error=test_error)])
+
+
+def log_of_ray(run: RunDirectory, one: TrialSpec, records: Sequence[Record], start: str = "start-001") -> None:
+    """The log that Ray keeps of a trial: rows among much else, not of every epoch."""
+    folder = run.tune / start / one.name
+    folder.mkdir(parents=True)
+    lines = [json.dumps({**row.to_dict(), "done": False, "config": {"spec": one.to_dict()}}) for row in records]
+    (folder / "result.json").write_text("\n".join(lines) + "\n")

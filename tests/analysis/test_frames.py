@@ -1,13 +1,12 @@
 """The laws of the two frames, on made runs with known answers."""
 
-import json
 import subprocess
 import sys
 import warnings
 
 import pandas as pd
 import pytest
-from made_runs import IMAGES, make_run, record, rows_by_steps, spec, write_attempt, write_trial
+from made_runs import IMAGES, log_of_ray, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
 from analysis import history
 from analysis.columns import EPOCHS, RECORD, TRIALS
@@ -121,13 +120,6 @@ def test_a_damaged_outcome_is_counted(tmp_path):
     run.outcomes_file.write_text('{"spec_id"')
     with pytest.warns(UserWarning, match="outcomes"):
         assert load(run.root).damaged_lines == 1
-
-
-def test_seconds_are_null_when_a_row_is_lost(tmp_path):
-    one = spec()
-    run = make_run(tmp_path / "demo", [one])
-    write_attempt(run, one, [record(epoch) for epoch in (1, 3)])
-    assert pd.isna(only(load(run.root).trials)["seconds"])
 
 
 @pytest.mark.parametrize("recorded", ["scheduler", "error"])
@@ -245,14 +237,6 @@ def test_an_undamaged_run_gives_no_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load(run.root)
-
-
-def log_of_ray(run, one, records, start="start-001"):
-    """The log that Ray keeps of a trial: rows among much else, not of every epoch."""
-    folder = run.tune / start / one.name
-    folder.mkdir(parents=True)
-    lines = [json.dumps({**row.to_dict(), "done": False, "config": {"spec": one.to_dict()}}) for row in records]
-    (folder / "result.json").write_text("\n".join(lines) + "\n")
 
 
 def test_lost_row_files_are_replaced_by_rays_own_log(tmp_path):

@@ -153,7 +153,7 @@ def test_an_outcome_of_another_shape_is_left_out_named_and_counted(run, line):
 
 
 def test_epochs_that_contradict_their_steps_leave_the_horizon_open(tmp_path):
-    one = spec(max_steps=100, train_samples=None)
+    one = spec(max_steps=100, train_samples=None, start_from="ab" * 32)
     run = make_run(tmp_path / "demo", [one])
     write_attempt(run, one, [record(1, row=row, steps=16 * row) for row in (1, 2, 3)])
     assert pd.isna(first(load(run.root))["horizon"])

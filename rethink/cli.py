@@ -13,11 +13,12 @@ import sweeps
 from rethink import weight_commands
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, folder, run_options, spec_overrides
+from rethink.own_code import line_of, own_code
 from rethink.results import QUERY_FORMATS, answer, keep_trial, rebuild_store, report_runs, show_results
 from rethink.run_directory import find_runs
 from rethink.runner import resume, start
 from rethink.spec import SpecError
-from rethink.sweep import Sweep
+from rethink.sweep import Sweep, check_sweep
 from rethink.weight_commands import sweep_from
 from rethink.weight_evaluation import told_of_maker
 from rethink.weight_files import read_weights
@@ -56,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     labels.add_argument("output", type=Path, help="folder of the CSV files, one for each corruption")
     arguments = parser.parse_args(argv)
     if arguments.command == "run":
-        sweep: Sweep = importlib.import_module(f"sweeps.{arguments.sweep}").SWEEP
-        return run_sweep(sweep, arguments.options)
+        prog = f"rethink run {arguments.sweep}"
+        return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
     if arguments.command == "resume" and (not arguments.path.is_dir() or _asks_for_help(arguments.options)):
         return _resume_weights(arguments.path, arguments.options)
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
@@ -65,10 +66,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
     """The command line of one sweep file. Returns the exit status: 2, in one line, for what no trial can run with."""
-    parser = _sweep_parser(sweep)
-    arguments = parser.parse_args(argv)
-    action = _run if arguments.resume is None else _resume_sweep
-    return _in_one_line(parser.prog, lambda: action(sweep, arguments))
+    name = getattr(sweep, "name", None)
+    prog = f"rethink run {name}" if isinstance(name, str) and name.isprintable() else "rethink run"
+    return _in_one_line(prog, lambda: _run_as_asked(sweep, argv))
+
+
+def _run_as_asked(sweep: Sweep, argv: Sequence[str] | None) -> int:
+    check_sweep(sweep)
+    arguments = _sweep_parser(sweep).parse_args(argv)
+    return _run(sweep, arguments) if arguments.resume is None else _resume_sweep(sweep, arguments)
+
+
+def _sweep_of(name: str) -> Sweep:
+    try:
+        with own_code(f"sweeps/{name}.py"):
+            sweep: Sweep = importlib.import_module(f"sweeps.{name}").SWEEP
+    except SpecError as error:  # of something registered or written down there
+        raise SpecError(f"{error}{line_of(error)}") from None
+    return sweep
 
 
 def _asks_for_help(options: Sequence[str]) -> bool:
@@ -103,19 +118,28 @@ def _train_on(path: Path, arguments: argparse.Namespace) -> int:
 def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
     parser = OneLineParser(prog=f"rethink run {sweep.name}", description=sweep.about)
     parser.set_defaults(variant="default")
+    try:
+        _add_variants(parser, sweep)
+        parser.add_argument(
+            "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
+        )
+        _add_storage_options(parser)
+        add_spec_options(parser)
+        add_run_options(parser)
+    except argparse.ArgumentError as error:  # the option of a variant is already there
+        taken = str(error.argument_name).rpartition("--")[2]
+        told = f"sweep {sweep.name!r}: variant {taken!r} is not allowed: --{taken} is an option of every sweep"
+        raise SpecError(told) from None
+    return parser
+
+
+def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
     variants = parser.add_mutually_exclusive_group()
     for name in sweep.variants:
         if name != "default":
             variants.add_argument(
                 f"--{name}", dest="variant", action="store_const", const=name, help=f"the sweep's {name} variant"
             )
-    parser.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
-    )
-    _add_storage_options(parser)
-    add_spec_options(parser)
-    add_run_options(parser)
-    return parser
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:

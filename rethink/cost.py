@@ -1,5 +1,6 @@
 """What a trial would cost, found without running it: for scheduling, and to refuse the impossible at once."""
 
+import warnings
 from functools import cache
 
 import torch
@@ -7,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rethink import models
 from rethink.data.trial_data import check_form
-from rethink.spec import TrialSpec
+from rethink.own_code import own_code
+from rethink.spec import SpecError, TrialSpec
 
 
 def expected_cost(spec: TrialSpec, train_samples: int, classes: int) -> float:
@@ -29,7 +31,11 @@ def check_possible(spec: TrialSpec) -> None:
 
 
 def flops_per_image(spec: TrialSpec, classes: int) -> int:
-    """Floating-point operations of one image's forward pass, counted on a network without memory."""
+    """Floating-point operations of one image's forward pass, counted on a network without memory; at least 1.
+
+    torch counts matrix products and convolutions alone. Where there are none, or where a network of a user's own
+    cannot do without memory, each parameter stands for a product and a sum.
+    """
     return _flops(spec.model, spec.depth, spec.width, spec.batch_norm, spec.image_size, classes)
 
 
@@ -47,8 +53,15 @@ def _flops(
         learning_rate=1,
     )
     shape = (3, image_size, image_size)
-    with torch.device("meta"):
-        network = models.build_model(spec, shape, classes).eval()
-        with FlopCounterMode(display=False) as counter:
-            network(torch.empty(1, *shape))
-    return int(counter.get_total_flops())
+    parameters = 0
+    try:
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+            network = models.build_model(spec, shape, classes).eval()
+            with FlopCounterMode(display=False) as counter, own_code(f"model {model!r} on images {shape}"):
+                parameters = sum(parameter.numel() for parameter in network.parameters())
+                network(torch.empty(1, *shape))
+        return int(counter.get_total_flops()) or max(1, 2 * parameters)
+    except SpecError:
+        if model in models.BUILT_IN:
+            raise
+        return max(1, 2 * parameters)  # the trial run says what is wrong with it, if anything

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rethink.spec import SEEDS, SpecError, TrialSpec
+from rethink.entry_checks import is_whole
+from rethink.spec import SEEDS, SpecError, TrialSpec, shown
 
 SEARCHED = ("learning_rate", *SEEDS)  # trials that differ in these alone are ranked against each other
 
@@ -25,11 +26,11 @@ class SuccessiveHalving:
     reduction_factor: int = 3  # of the trials at a rung, about one in this many goes on
 
     def __post_init__(self) -> None:
-        """Raises SpecError for a number out of range."""
-        if self.grace_epochs < 1:
-            raise SpecError(f"grace_epochs = {self.grace_epochs} is not allowed: a whole number from 1")
-        if self.reduction_factor < 2:
-            raise SpecError(f"reduction_factor = {self.reduction_factor} is not allowed: a whole number from 2")
+        """Raises SpecError for what is no whole number, or out of range."""
+        for field, least in (("grace_epochs", 1), ("reduction_factor", 2)):
+            value = getattr(self, field)
+            if not is_whole(value, least):
+                raise SpecError(f"{field} = {shown(value)} is not allowed: a whole number from {least}")
 
     def rungs(self, max_epochs: int) -> frozenset[int]:
         """The epochs, up to `max_epochs`, at which trials are ranked."""

@@ -67,7 +67,7 @@ def _of_recipe(name: str | None, entry: models.ModelEntry, *, is_jpeg: bool) -> 
     """The recipe of that name without what this model or data set has not: an auxiliary classifier, a view."""
     if name is None:
         return {}
-    if name not in PROTOCOLS:
+    if not isinstance(name, str) or name not in PROTOCOLS:
         raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}")
     unfit = {"view": not is_jpeg, "auxiliary_weight": not entry.auxiliary}
     return {field: value for field, value in PROTOCOLS[name].items() if not unfit.get(field, False)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.logger import JsonLoggerCallback
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from rich.console import Console
@@ -28,6 +28,7 @@ from rethink.halving import Rungs
 from rethink.label_facts import label_facts
 from rethink.metrics import stop_reason
 from rethink.new_run import check_name, new_run, open_storage
+from rethink.own_code import own_code
 from rethink.progress import Progress
 from rethink.provenance import command, versions
 from rethink.restarts import ForgiveProgress
@@ -37,10 +38,11 @@ from rethink.run_options import RunOptions
 from rethink.run_record import RunRecord, StoredData
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
-from rethink.sweep import Sweep
+from rethink.sweep import Sweep, check_sweep
 from rethink.tensorboard import write_hyperparameters
 from rethink.trainable import NOTES, NetworkTrainable
 from rethink.trial import TrialSettings
+from rethink.trial_run import check_last_batches, check_own_models
 from rethink.weight_files import WeightFile, check_start, check_start_fits
 
 Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
@@ -60,6 +62,9 @@ def start(
 
     `weights` is the file that trials with `start_from` start from; its content is copied into the run.
     """
+    check_sweep(sweep)
+    check_own_models(specs, None)
+    _check_carried(Entries.named_by(specs))
     for spec in specs:
         check_possible(spec)
         if spec.start_from is not None:
@@ -224,12 +229,24 @@ def _prepare_all(
 ) -> dict[str, PreparedData]:
     by_data = {spec.stored_data: spec for spec in specs}
     prepared = {name: prepare_for(spec, options.places) for name, spec in by_data.items()}
+    for name, data in prepared.items():
+        of_data = [spec for spec in specs if spec.stored_data == name]
+        check_own_models(of_data, data.classes)
+        check_last_batches(of_data, data.train.samples, data.classes)
     for spec in specs:
         check_fits(spec, prepared[spec.stored_data])
         _cost(spec, prepared)  # builds the network for these classes, without memory
         if weights is not None:
             check_start_fits(weights, spec, prepared[spec.stored_data].classes)
     return prepared
+
+
+def _check_carried(entries: Entries) -> None:
+    """Raise SpecError for an entry that cannot go to the processes that train."""
+    named = [("model", entry.name, entry) for entry in entries.models]
+    for kind, name, entry in (*named, *(("data set", entry.name, entry) for entry in entries.sources)):
+        with own_code(f"{kind} {name!r}: carrying it to the processes that train"):
+            cloudpickle.dumps(entry)
 
 
 def _check_start(spec: TrialSpec, weights: WeightFile | None) -> None:

@@ -1,9 +1,12 @@
 """Random search as an axis of a sweep: values drawn once, before anything runs, the same for every cell."""
 
+import math
+
 import numpy as np
 
+from rethink.entry_checks import is_number, is_whole
 from rethink.randomness import generator
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
 
 DIGITS = 3  # significant: what one would type
 
@@ -15,8 +18,10 @@ def log_uniform(low: float, high: float, samples: int, seed: int = 0) -> list[fl
     values. Strata leave no gap, which independent draws do. The values come in random order: successive halving judges
     by what came before, and ascending ones could each surpass the last. Raises SpecError for a range without room.
     """
-    if not (0 < low < high and samples >= 1):
-        raise SpecError(f"log_uniform({low:g}, {high:g}, {samples}) is not allowed: 0 < low < high, samples from 1")
+    fits = is_number(low) and is_number(high) and 0 < low < high < math.inf
+    if not (fits and is_whole(samples, 1) and is_whole(seed, 0)):
+        called = f"log_uniform({', '.join(map(shown, (low, high, samples, seed)))})"
+        raise SpecError(f"{called} is not allowed: 0 < low < high, samples a whole number from 1, seed from 0")
     draws = generator("search", seed)
     places = (np.arange(samples) + draws.random(samples)) / samples  # in [0, 1), one in each stratum
     values = low * (high / low) ** draws.permutation(places)

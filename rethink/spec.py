@@ -215,8 +215,12 @@ def number_text(number: float) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: as Python writes it, without the middle of what is long."""
-    text = f"a number of {int(value.bit_length() * 0.30103) + 1:,} digits" if _is_huge(value) else repr(value)
+    """A value as a message shows it: as Python writes it, in one line, without the middle of what is long."""
+    text = (
+        f"a number of {int(value.bit_length() * 0.30103) + 1:,} digits"
+        if _is_huge(value)
+        else " ".join(repr(value).split())
+    )
     return text if len(text) <= 60 else f"{text[:25]}...{text[-5:]} ({len(text):,} characters)"
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rethink.entry_checks import check_field, check_name
 from rethink.halving import SuccessiveHalving
 from rethink.protocol import complete
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import SpecError, TrialSpec, shown
 
 Block = Mapping[str, Any]  # field of TrialSpec -> one value, or a list of values to cross with the others
 
@@ -25,9 +26,10 @@ class Sweep:
         """The trials of a variant, without repetition; `overrides` replaces fields in every block.
 
         A model's settings are its block's: where the blocks are written for several models, an override of `model`
-        keeps those of the models that it names. Raises SpecError for an unknown variant or field, a model that has no
-        block among several models', or a value that no trial can run with.
+        keeps those of the models that it names. Raises SpecError for what `check_sweep` refuses, an unknown variant or
+        field, a model that has no block among several models', or a value that no trial can run with.
         """
+        check_sweep(self)
         if variant not in self.variants:
             raise SpecError(f"unknown variant {variant!r} of {self.name}; choose from {', '.join(self.variants)}")
         blocks = self.variants[variant]
@@ -36,6 +38,34 @@ class Sweep:
             blocks = _of_models(blocks, fields.pop("model"))
         blocks = [{**block, **fields} for block in blocks]
         return list(dict.fromkeys(spec for block in blocks for spec in _cross(block)))
+
+
+def check_sweep(sweep: Any) -> None:
+    """Raise SpecError unless it is a Sweep whose fields have the form that they should; no value is looked at."""
+    if not isinstance(sweep, Sweep):
+        raise SpecError(f"{shown(sweep)} is no sweep: give a Sweep")
+    name, halving = sweep.name, sweep.halving
+    if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
+        raise SpecError(f"sweep name {shown(name)} is not allowed: a text of one line, without /")
+    owner = f"sweep {name!r}"
+    check_field(owner, "about", sweep.about, isinstance(sweep.about, str), "a text")
+    fits = halving is None or isinstance(halving, SuccessiveHalving)
+    check_field(owner, "halving", halving, fits, "a SuccessiveHalving, or none")
+    is_filled = isinstance(sweep.variants, Mapping) and len(sweep.variants) > 0
+    check_field(owner, "variants", sweep.variants, is_filled, "lists of blocks by name, such as 'default'")
+    for variant, blocks in sweep.variants.items():
+        check_name(f"{owner}: variant", variant)
+        _check_blocks(f"{owner}: variant {variant!r}", blocks)
+
+
+def _check_blocks(owner: str, blocks: Any) -> None:
+    if not isinstance(blocks, list | tuple):
+        raise SpecError(f"{owner} = {shown(blocks)} is not allowed: a list of blocks")
+    if not blocks:
+        raise SpecError(f"{owner} has no block, and so no trial")
+    for block in blocks:
+        if not isinstance(block, Mapping) or not all(isinstance(field, str) for field in block):
+            raise SpecError(f"{owner}: block {shown(block)} is not allowed: values by field of TrialSpec")
 
 
 def _of_models(blocks: Sequence[Block], models: Sequence[str]) -> list[Block]:

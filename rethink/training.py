@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from rethink import models
 from rethink.data.augmentation import Augmentation
 from rethink.data.loaders import epoch_order
 from rethink.data.trial_data import TrialData
 from rethink.epoch_pass import Clock, EpochPass, Seen, Steps
 from rethink.evaluation import PERFECT, Evaluator, Interpolation, Scores
 from rethink.metrics import Record, stop_reason
+from rethink.network import initialized_network, train_step
 from rethink.optimizers import make_optimizer
 from rethink.randomness import key64
 from rethink.spec import TrialSpec
@@ -35,10 +34,7 @@ class Training:
         self.diverged = False
         self._data = data
         self._device = device
-        self.model = _initialized_model(spec, data, device)
-        own_weight = models.get(spec.model).auxiliary
-        self._has_auxiliary = own_weight > 0
-        self._auxiliary_weight = own_weight if spec.auxiliary_weight is None else spec.auxiliary_weight
+        self.model = initialized_network(spec, data.input_shape, data.classes, device)
         self._optimizer = make_optimizer(spec, self.model.parameters())
         self._evaluator = Evaluator(self.model, device, spec.precision)
         self._pass: EpochPass | None = None  # over the training subset, where an epoch has begun
@@ -168,21 +164,10 @@ class Training:
     def _step(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step; the loss of every image, and whether it was taken for another class."""
         self._set_learning_rate()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.spec.precision == "bf16"):
-            outputs = self.model(images)
-        logits, further = outputs if self._has_auxiliary else (outputs, None)
-        losses = F.cross_entropy(logits.float(), labels, reduction="none")
-        objective = losses.mean()
-        if further is not None and self._auxiliary_weight > 0:
-            objective = objective + self._auxiliary_weight * F.cross_entropy(further.float(), labels)
-        self._optimizer.zero_grad()
-        objective.backward()  # type: ignore[no-untyped-call]
-        if self.spec.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.gradient_clip)
-        self._optimizer.step()
+        losses, logits = train_step(self.model, self._optimizer, self.spec, images, labels)
         self.steps += 1
         self.images_seen += len(labels)
-        return losses.detach(), logits.detach().argmax(1) != labels
+        return losses, logits.argmax(1) != labels
 
     def _set_learning_rate(self) -> None:
         decay = self.spec.learning_rate_decay ** (self.images_seen // self.spec.decay_images)
@@ -289,14 +274,6 @@ def _laid_out_like(parameter: nn.Parameter, value: Any) -> Any:
     """A tensor in the parameter's memory format: torch's fused steps take the two to be in one, and do not look."""
     is_like = isinstance(value, torch.Tensor) and value.shape == parameter.shape
     return torch.empty_like(parameter).copy_(value) if is_like else value
-
-
-def _initialized_model(spec: TrialSpec, data: TrialData, device: torch.device) -> nn.Module:
-    torch.manual_seed(key64("initialization", spec.seed))
-    model = models.build_model(spec, data.input_shape, data.classes).to(device)
-    if models.get(spec.model).channels_last:
-        model = model.to(memory_format=torch.channels_last)
-    return model
 
 
 def _accuracy(wrong: npt.NDArray[np.bool_]) -> float | None:

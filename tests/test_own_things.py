@@ -67,6 +67,30 @@ def test_the_own_file_resumes_its_run_and_another_process_says_how(folder: Path)
     assert recorded_rows(run, spec) == before
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("nn.Linear(256, classes)", "nn.Linear(256, exit(0))", r"raised SystemExit: 0 \(my_sweep.py, line \d+\)"),
+        ("return nn.Sequential(convolution", "return print(convolution", "returned None, not a torch.nn.Module"),
+        (
+            'variants={"default"',
+            'variants={"seed": [own], "default"',
+            "variant 'seed' is not allowed: --seed is an option",
+        ),
+    ],
+)
+def test_a_fault_in_the_own_file_ends_in_one_line_and_leaves_nothing(
+    right: str, wrong: str, said: str, tmp_path: Path
+) -> None:
+    file = "\n".join(SNIPPETS)
+    assert right in file
+    (tmp_path / "my_sweep.py").write_text(file.replace(right, wrong))
+    refused = call(tmp_path, "my_sweep.py", "--cache-dir", "cache", "--storage", "runs")
+    assert refused.returncode == 2
+    assert re.fullmatch(rf"rethink run my_sweep: .*{said}.*\n", refused.stderr)
+    assert {path.name for path in tmp_path.iterdir()} == {"my_sweep.py"}
+
+
 def test_a_run_of_another_sweep_is_refused(folder: Path) -> None:
     refused = call(folder, "-m", "rethink", "run", "label_corruption", "--resume", "runs/first")
     assert refused.returncode == 2

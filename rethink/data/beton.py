@@ -164,7 +164,7 @@ def _prepare(
     source: ImageSource, data_dir: Path | None, cache_dir: Path | None, form: JpegForm | None, writing: Writing
 ) -> PreparedData:
     root = user_cache() if cache_dir is None else cache_dir
-    cache = _cache(source, root, source.fingerprint(data_dir), form)
+    cache = _cache(source, root, sources.fingerprint(source, data_dir), form)
     prepared = _load(cache)
     if prepared is not None:
         return prepared
@@ -173,7 +173,7 @@ def _prepare(
         with _locked(cache.folder / "lock"):
             prepared = _load(cache)  # another process may have written it meanwhile
             if prepared is None:
-                prepared = _write(source.open(data_dir), cache, writing, data_dir)
+                prepared = _write(sources.open_data(source, data_dir), cache, writing, data_dir)
             return prepared
     except OSError as error:
         raise DataError(

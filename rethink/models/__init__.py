@@ -4,6 +4,7 @@ from rethink.models import alexnet, alexnet_small, inception_small, inception_v3
 from rethink.models.registry import ModelEntry, build_model, get, names, register
 
 __all__ = [
+    "BUILT_IN",
     "ModelEntry",
     "alexnet",
     "alexnet_small",
@@ -16,3 +17,5 @@ __all__ = [
     "register",
     "wide_resnet",
 ]
+
+BUILT_IN = frozenset(names())  # whose contract the tests hold

@@ -1,13 +1,15 @@
 """The models by name: what each needs to be built, and the learning rate its paper starts from."""
 
 import dataclasses
-import re
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
 
-from rethink.spec import SpecError, TrialSpec
+from rethink.entry_checks import check_field, check_name, is_number, is_whole
+from rethink.own_code import own_code
+from rethink.spec import SpecError, TrialSpec, shown
 
 InputShape = tuple[int, int, int]  # (C, H, W)
 OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some models have
@@ -15,14 +17,18 @@ OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that a spec can name. `build(spec, (C, H, W), classes)` maps (N, C, H, W) to (N, classes) logits.
+    """A model that a spec can name.
+
+    `build(spec, (C, H, W), classes)` gives a network that maps float images (N, C, H, W) to floating-point logits
+    (N, classes), for any N in evaluation mode, where equal images give equal logits. It draws the weights from
+    torch's global generator, which the caller seeds, and touches nothing else; the network's state_dict is all of its
+    state. rethink/trial_run.py holds it to that before a run starts.
 
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
     `image_size` is the side of the images that it usually sees on a data set kept as JPEG (pixels; none: the data
     set's own). `auxiliary`: if above 0, the network gives (logits, auxiliary logits) in training mode, and the loss of
-    the second counts with this weight, or the spec's. `build` draws weights from torch's global generator, which the
-    caller seeds, and touches nothing else.
+    the second counts with this weight, or the spec's.
     """
 
     name: str
@@ -59,18 +65,23 @@ _entries: dict[str, ModelEntry] = {}
 
 
 def register(entry: ModelEntry) -> None:
-    """Make a model known by its name. Raises SpecError for a name that is taken or unfit for a folder's name."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", entry.name):
-        raise SpecError(f"model name {entry.name!r} is not allowed: up to 64 letters, digits and _ . -")
+    """Make a model known by its name. Raises SpecError for what is no ModelEntry, and for a name unfit or taken."""
+    if not isinstance(entry, ModelEntry):
+        raise SpecError(f"{shown(entry)} is no model: register takes a ModelEntry")
+    check_name("model", entry.name)
     if entry.name in _entries:
         raise SpecError(f"model {entry.name!r} is already registered; choose another name")
     _entries[entry.name] = entry
 
 
 def get(name: str) -> ModelEntry:
-    """The model of that name. Raises SpecError with the choices for an unknown one."""
-    if name not in _entries:
-        raise SpecError(f"unknown model {name!r}; choose from {', '.join(names())}")
+    """The model of that name.
+
+    Raises SpecError with the choices for an unknown one, and for one whose fields are not what they should be.
+    """
+    if not isinstance(name, str) or name not in _entries:
+        raise SpecError(f"unknown model {shown(name)}; choose from {', '.join(names())}")
+    _check_fields(_entries[name])
     return _entries[name]
 
 
@@ -80,6 +91,29 @@ def names() -> tuple[str, ...]:
 
 
 def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
-    """The untrained network of a spec for images (C, H, W). Raises SpecError for an unknown model or option."""
+    """The untrained network of a spec for images (C, H, W).
+
+    Raises SpecError for an unknown model or option, and where `build` raises, or returns no network.
+    """
     entry = get(spec.model)
-    return entry.build(entry.complete(spec), input_shape, classes)
+    completed = entry.complete(spec)
+    with own_code(f"model {entry.name!r}: build(spec, {input_shape}, {classes})"):
+        network = entry.build(completed, input_shape, classes)
+    if not isinstance(network, nn.Module):
+        raise SpecError(f"model {entry.name!r}: build returned {shown(network)}, not a torch.nn.Module")
+    return network
+
+
+def _check_fields(entry: ModelEntry) -> None:
+    owner = f"model {entry.name!r}"
+    check_field(owner, "build", entry.build, callable(entry.build), "a function of (spec, input shape, classes)")
+    rate = entry.learning_rate
+    check_field(owner, "learning_rate", rate, is_number(rate) and 0 < rate < math.inf, "a number above 0")
+    for field in ("depth", "width", "image_size"):
+        value = getattr(entry, field)
+        check_field(owner, field, value, value is None or is_whole(value, 1), "a whole number from 1, or none")
+    switch = entry.batch_norm
+    check_field(owner, "batch_norm", switch, switch is None or isinstance(switch, bool), "True, False or none")
+    check_field(owner, "channels_last", entry.channels_last, isinstance(entry.channels_last, bool), "True or False")
+    weight = entry.auxiliary
+    check_field(owner, "auxiliary", weight, is_number(weight) and 0 <= weight < math.inf, "a number from 0")

@@ -20,6 +20,7 @@ from rethink.data import beton as module
 from rethink.data import sources
 from rethink.data.beton import PreparedData, prepare, verify
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
+from rethink.spec import SpecError
 
 RNG = np.random.default_rng(8)
 IMAGES = RNG.integers(0, 256, (40, 6, 5, 3), np.uint8)
@@ -276,7 +277,7 @@ class Raises(ArraySplit):
 @pytest.mark.timeout(20)
 def test_a_sample_that_raises_leaves_nothing_behind(opened, tmp_path):
     register_broken("broken", Raises(IMAGES, LABELS))
-    with pytest.raises(RuntimeError, match="sample 20 raised"):
+    with pytest.raises(SpecError, match="sample 20 raised"):
         prepare("broken", None, tmp_path)
     assert [path.name for path in next(tmp_path.iterdir()).iterdir()] == ["lock"]
 
@@ -396,7 +397,7 @@ def test_shared_memory_is_gone_before_the_first_sample(opened, tmp_path, monkeyp
     unlink = shared_memory.SharedMemory.unlink
     monkeypatch.setattr(shared_memory.SharedMemory, "unlink", lambda self: (unlinked.append(self.name), unlink(self)))
     register_broken("broken", Raises(IMAGES, LABELS))
-    with pytest.raises(RuntimeError, match="sample 20 raised"):
+    with pytest.raises(SpecError, match="sample 20 raised"):
         prepare("broken", None, tmp_path)
     assert len(unlinked) == 1
     assert not Path("/dev/shm", unlinked[0]).exists()

@@ -12,7 +12,7 @@ from rethink.data import sources
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
 from rethink.data.sources.checked_split import CheckedSplit
 from rethink.data.sources.idx import IdxFile
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
 
 BUILT_IN = ("cifar10", "fashion_mnist", "fashion_mnist_mini", "image_folder", "imagenet")
 
@@ -45,7 +45,7 @@ def test_unknown_name_lists_the_choices():
 
 @pytest.mark.parametrize("name", ["cifar10", "../escape", "", "a b", "x" * 65])
 def test_taken_and_unfit_names_are_refused(name):
-    assert repr(name) in refusal(sources.register, ImageSource(name, lambda _: None, lambda _: "", 28))
+    assert shown(name) in refusal(sources.register, ImageSource(name, lambda _: None, lambda _: "", 28))
 
 
 def test_an_own_source_is_a_few_lines(monkeypatch):

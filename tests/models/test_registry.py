@@ -9,6 +9,7 @@ from torch import nn
 
 from rethink import models
 from rethink.models import ModelEntry, build_model, registry
+from rethink.protocol import complete
 from rethink.spec import SpecError, TrialSpec
 
 SHAPES = [((3, 28, 28), 10), ((1, 32, 32), 7), ((3, 16, 20), 4), ((2, 5, 1), 3)]
@@ -180,6 +181,42 @@ def test_runs_in_bf16_and_channels_last(name, options):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_a_name_that_no_folder_can_have_is_refused() -> None:
-    with pytest.raises(SpecError, match="model name 'a/b' is not allowed"):
-        registry.register(ModelEntry("a/b", lambda spec, shape, classes: nn.Identity(), learning_rate=0.1))
+def build_nothing(spec, shape, classes):
+    return nn.Identity()
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "..", "ä", "a b", "a\n", "x" * 65, None, 5, b"tiny", ["tiny"]])
+def test_a_name_that_no_folder_can_have_is_refused(name) -> None:
+    with pytest.raises(SpecError, match=r"^model name .* is not allowed: up to 64 letters, digits and _ \. -$"):
+        registry.register(ModelEntry(name, build_nothing, learning_rate=0.1))
+
+
+def test_what_is_no_entry_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"^<function build_nothing .* is no model: register takes a ModelEntry"):
+        registry.register(build_nothing)
+    with pytest.raises(SpecError, match=r"^unknown model \['mlp_1x512'\]; choose from"):
+        registry.get(["mlp_1x512"])
+
+
+WRONG = {
+    "build": [5, None],
+    "learning_rate": ["0.1", None, 0, -1.0, float("nan"), float("inf"), True],
+    "depth": ["28", 0, 2.5, True],
+    "width": ["1", -1],
+    "batch_norm": ["on", 1],
+    "channels_last": [None, "yes"],
+    "image_size": [0, "224", 28.0],
+    "auxiliary": ["0.4", -0.1, None, float("nan")],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+def test_a_field_of_the_wrong_form_is_refused_at_the_first_look_up(monkeypatch, field, value) -> None:
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    models.register(ModelEntry(**{"name": "own", "build": build_nothing, "learning_rate": 0.1, field: value}))
+    with pytest.raises(SpecError, match=f"^model 'own': {field} = .* is not allowed: "):
+        complete({"model": "own"})
+
+
+def test_every_built_in_model_is_one_whose_contract_is_held_here() -> None:
+    assert {name for name, _ in VARIANTS} == models.BUILT_IN

@@ -2,7 +2,7 @@
 
 from rethink.data.sources import cifar10, fashion_mnist, fashion_mnist_mini, image_folder, imagenet
 from rethink.data.sources.image_data import ArraySplit, DataError, FileSplit, ImageData, JpegForm, Split
-from rethink.data.sources.registry import ImageSource, check_data_dir, get, names, register
+from rethink.data.sources.registry import ImageSource, check_data_dir, fingerprint, get, names, open_data, register
 
 __all__ = [
     "ArraySplit",
@@ -13,8 +13,10 @@ __all__ = [
     "JpegForm",
     "Split",
     "check_data_dir",
+    "fingerprint",
     "get",
     "names",
+    "open_data",
     "register",
 ]
 

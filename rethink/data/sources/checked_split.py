@@ -9,6 +9,8 @@ import numpy as np
 
 from rethink.data.sources.channel_moments import ChannelMoments
 from rethink.data.sources.image_data import DataError, Image, Split
+from rethink.own_code import own_code
+from rethink.spec import shown
 
 
 class CheckedSplit:
@@ -19,10 +21,12 @@ class CheckedSplit:
     """
 
     def __init__(self, split: Split, classes: int, what: str) -> None:
-        if len(split) == 0:
+        with own_code(f"{what}: len"):
+            samples = len(split)
+        if samples == 0:
             raise DataError(f"{what} is empty; it needs at least one image")
         self._split, self._classes, self._what = split, classes, what
-        self.shape: tuple[int, int, int] = np.shape(split[0][0])
+        self.shape: tuple[int, int, int] = np.shape(self._sample(0)[0])
         self._moments = ChannelMoments()
 
     def __len__(self) -> int:
@@ -31,10 +35,17 @@ class CheckedSplit:
     def __iter__(self) -> Iterator[tuple[Image, int]]:
         self._sha256 = hashlib.sha256(repr((len(self), *map(int, self.shape))).encode())
         for index in range(len(self)):
-            image, label = self._split[index]
+            image, label = self._sample(index)
             self._check(index, image, label)
             self._add(image, label)
             yield image, int(label)
+
+    def _sample(self, index: int) -> Any:
+        with own_code(f"{self._what}: reading image {index}"):
+            sample = self._split[index]
+        if not isinstance(sample, tuple | list) or len(sample) != 2:
+            raise DataError(f"{self._what}: sample {index} is {shown(sample)}; give (image, label)")
+        return sample
 
     def _check(self, index: int, image: Any, label: Any) -> None:
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -44,8 +55,8 @@ class CheckedSplit:
             raise DataError(
                 f"{self._what}: image {index} has shape {image.shape}, image 0 {self.shape}; bring all to one size"
             )
-        if not isinstance(label, int | np.integer) or not 0 <= label < self._classes:
-            raise DataError(f"{self._what}: label {label!r} of image {index} is not from 0 to {self._classes - 1}")
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < self._classes:
+            raise DataError(f"{self._what}: label {shown(label)} of image {index} is not from 0 to {self._classes - 1}")
 
     def _add(self, image: Image, label: int) -> None:
         self._sha256.update(image.tobytes() + int(label).to_bytes(8, "little"))

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from rethink.spec import SpecError
+from rethink.entry_checks import is_whole
+from rethink.spec import SpecError, shown
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 Image = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -41,10 +42,11 @@ class JpegForm:
     quality: int
 
     def __post_init__(self) -> None:
-        if self.max_side is not None and not MIN_SIDE <= self.max_side <= MAX_SIDE:
-            raise SpecError(f"max_side = {self.max_side} is not allowed: from {MIN_SIDE} to {MAX_SIDE}, or none")
-        if not 1 <= self.quality <= 100:
-            raise SpecError(f"jpeg_quality = {self.quality} is not allowed: from 1 to 100")
+        side, quality = self.max_side, self.quality
+        if side is not None and not (is_whole(side, MIN_SIDE) and side <= MAX_SIDE):
+            raise SpecError(f"max_side = {side!r} is not allowed: from {MIN_SIDE} to {MAX_SIDE}, or none")
+        if not (is_whole(quality, 1) and quality <= 100):
+            raise SpecError(f"jpeg_quality = {quality!r} is not allowed: from 1 to 100")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ class ArraySplit:
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels)):
+            if not isinstance(value, np.ndarray):
+                raise DataError(f"{name} are {type(value).__name__}; give a NumPy array")
         if images.dtype != np.uint8 or not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)):
             raise DataError(f"images are {images.dtype} {images.shape}; give uint8 (N, H, W) or (N, H, W, 3)")
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
@@ -89,3 +94,37 @@ class ArraySplit:
         if image.ndim == 2:
             image = np.repeat(image[:, :, np.newaxis], 3, axis=2)
         return image, int(self.labels[index])
+
+
+def check_delivered(owner: str, data: Any) -> None:
+    """Raise DataError unless a source delivered an ImageData of two splits, and names that tell its classes apart.
+
+    The samples themselves are checked as they are written.
+    """
+    if not isinstance(data, ImageData):
+        raise DataError(f"{owner}: open returned {shown(data)}, not an ImageData")
+    for name, split in (("train", data.train), ("test", data.test)):
+        if isinstance(split, FileSplit):
+            _check_files(owner, name, split)
+        elif not (hasattr(split, "__len__") and hasattr(split, "__getitem__")):
+            raise DataError(f"{owner}: {name} = {shown(split)} is not allowed: a FileSplit, or samples by index")
+    _check_class_names(owner, data.class_names)
+
+
+def _check_files(owner: str, name: str, split: FileSplit) -> None:
+    for path in split.paths:
+        if not isinstance(path, Path):
+            raise DataError(f"{owner}: {name} has the path {shown(path)}; give a pathlib.Path")
+    for label in split.labels:
+        if not isinstance(label, int | np.integer):
+            raise DataError(f"{owner}: {name} has the label {shown(label)}; give a whole number")
+
+
+def _check_class_names(owner: str, names: Any) -> None:
+    if not isinstance(names, tuple | list) or not all(isinstance(name, str) and name for name in names):
+        raise DataError(f"{owner}: class_names = {shown(names)} is not allowed: a tuple of texts, one a class")
+    if len(names) < 2:
+        raise DataError(f"{owner} has {'no class' if not names else 'one class alone'}: there is nothing to learn")
+    twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise DataError(f"{owner}: two classes have the name {twice[0]!r}; give each its own")

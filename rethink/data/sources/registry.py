@@ -1,11 +1,13 @@
 """The image sources by name."""
 
-import re
+import dataclasses
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from rethink.data.sources.image_data import ImageData, JpegForm
+from rethink.data.sources.image_data import ImageData, JpegForm, check_delivered
+from rethink.entry_checks import check_field, check_name, is_whole
+from rethink.own_code import own_code
 from rethink.spec import SpecError, shown
 
 
@@ -34,18 +36,23 @@ _sources: dict[str, ImageSource] = {}
 
 
 def register(source: ImageSource) -> None:
-    """Make a source known by its name. Raises SpecError for a name that is taken or unfit for a folder's name."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", source.name):
-        raise SpecError(f"data set name {source.name!r} is not allowed: up to 64 letters, digits and _ . -")
+    """Make a source known by its name. Raises SpecError for what is no ImageSource, and for a name unfit or taken."""
+    if not isinstance(source, ImageSource):
+        raise SpecError(f"{shown(source)} is no data set: register takes an ImageSource")
+    check_name("data set", source.name)
     if source.name in _sources:
         raise SpecError(f"data set {source.name!r} is already registered; choose another name")
     _sources[source.name] = source
 
 
 def get(name: str) -> ImageSource:
-    """The source of that name. Raises SpecError with the choices for an unknown one."""
-    if name not in _sources:
-        raise SpecError(f"unknown data set {name!r}; choose from {', '.join(names())}")
+    """The source of that name.
+
+    Raises SpecError with the choices for an unknown one, and for one whose fields are not what they should be.
+    """
+    if not isinstance(name, str) or name not in _sources:
+        raise SpecError(f"unknown data set {shown(name)}; choose from {', '.join(names())}")
+    _check_fields(_sources[name])
     return _sources[name]
 
 
@@ -62,3 +69,38 @@ def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
 def names() -> tuple[str, ...]:
     """The known sources, in alphabetical order."""
     return tuple(sorted(_sources))
+
+
+def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
+    """What the source says that stands for its data. Raises SpecError where that is no text, or it raises."""
+    with own_code(f"data set {source.name!r}: fingerprint(data_dir)"):
+        told = source.fingerprint(data_dir)
+    if not isinstance(told, str):
+        raise SpecError(
+            f"data set {source.name!r}: fingerprint returned {shown(told)}, not a text that stands for the data"
+        )
+    return told
+
+
+def open_data(source: ImageSource, data_dir: Path | None) -> ImageData:
+    """What the source delivers. Raises DataError where that is no data set, SpecError where `open` raises."""
+    with own_code(f"data set {source.name!r}: open(data_dir)"):
+        data = source.open(data_dir)
+    check_delivered(f"data set {source.name!r}", data)
+    return dataclasses.replace(data, class_names=tuple(data.class_names))
+
+
+def _check_fields(source: ImageSource) -> None:
+    owner = f"data set {source.name!r}"
+    for field in ("open", "fingerprint"):
+        value = getattr(source, field)
+        check_field(owner, field, value, callable(value), "a function of the data directory")
+    size, padding, jpeg = source.image_size, source.crop_padding, source.jpeg
+    check_field(owner, "image_size", size, size is None or is_whole(size, 1), "a whole number from 1, or none")
+    check_field(
+        owner, "crop_padding", padding, padding is None or is_whole(padding, 0), "a whole number from 0, or none"
+    )
+    check_field(
+        owner, "reads_data_dir", source.reads_data_dir, isinstance(source.reads_data_dir, bool), "True or False"
+    )
+    check_field(owner, "jpeg", jpeg, jpeg is None or isinstance(jpeg, JpegForm), "a JpegForm, or none")

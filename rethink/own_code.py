@@ -1,0 +1,42 @@
+"""A user's own code, called by ours: what it raises becomes one line that says whose it was, and where."""
+
+import contextlib
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from rethink.spec import SpecError
+
+MOST_TOLD = 300  # characters of an exception's text
+_INSTALLED = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")]
+_OURS = Path(__file__).parent
+
+
+@contextlib.contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """Raise SpecError, `what` first, for whatever the code inside raises, sys.exit included.
+
+    A SpecError passes as it is, and so does KeyboardInterrupt.
+    """
+    try:
+        yield
+    except SpecError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise SpecError(f"{what} raised {_in_one_line(error)}{line_of(error)}") from error
+
+
+def line_of(error: BaseException) -> str:
+    """ " (FILE, line N)": the innermost line it came through that is neither ours nor an installed package's; or ""."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        is_made = frame.filename == "<string>" or frame.filename.startswith("<frozen ")  # such as a dataclass's
+        if not is_made and not any(path.is_relative_to(folder) for folder in (_OURS, *_INSTALLED)):
+            return f" ({path.name}, line {frame.lineno})"
+    return ""
+
+
+def _in_one_line(error: BaseException) -> str:
+    said = " ".join(traceback.format_exception_only(error)[-1].split())  # "KeyError: 'boom'"
+    return said if len(said) <= MOST_TOLD else f"{said[:MOST_TOLD]} ..."

@@ -21,11 +21,11 @@ from tests.made_jpegs import make_ilsvrc, truncate
 from tests.test_faults import start_sweep, wait_for
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
-# One trial: random labels, every regularizer, an evaluation every 4 steps where an epoch is 6.
+# One trial: random labels, every regularizer that whole images have, an evaluation every 4 steps where an epoch is 6.
 TRIAL = [
     "imagenet_regularization", "--smoke", "--protocol", "seed", "--label-corruption", "1", "--dropout", "0.3",
-    "--weight-decay", "4e-5", "--random-resized-crop", "on", "--flip", "on", "--learning-rate-decay", "0.9",
-    "--max-steps", "20", "--evaluate-steps", "4",
+    "--weight-decay", "4e-5", "--view", "whole", "--random-resized-crop", "off", "--flip", "on", "--rotation", "25",
+    "--learning-rate-decay", "0.9", "--max-steps", "20", "--evaluate-steps", "4",
 ]  # fmt: skip
 
 
@@ -145,7 +145,14 @@ def test_training_goes_on_from_a_checkpoint_in_a_run_of_its_own(
         (["--max-steps", "30", "--width", "2"], "was made for another image size or width"),
         (["--max-steps", "30", "--optimizer", "rmsprop"], "holds the state of another one (momentum_buffer)"),
         (["--model", "mlp_1x512"], "width = 1 is not allowed: model 'mlp_1x512' does not have this option"),
-        (["--max-steps", "30", "--model", "alexnet", "--width", "none"], "is another network than alexnet"),
+        (
+            ["--max-steps", "30", "--model", "alexnet", "--width", "none"],
+            "auxiliary_weight = 0.0 is not allowed: model",
+        ),
+        (
+            ["--max-steps", "30", "--model", "alexnet", "--width", "none", "--auxiliary-weight", "none"],
+            "is another network than alexnet",
+        ),
         (["--seed", "one"], "'one' is not allowed: a value of type int"),
     ],
 )
@@ -166,10 +173,12 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
         (["resume", "RUN", "--max-steps", "30"], "--max-steps is not allowed: a run goes on with its own options"),
         (["resume", "nowhere.pt"], "cannot read nowhere.pt (No such file or directory)"),
         (["export", "RUN", "abc"], "'abc' is no trial of this run; choose from"),
+        (["evaluate", "FILE", "--dataset", "fashion_mnist_mini"], "view = 'whole' is not allowed: fashion_mnist_mini"),
         (
-            ["evaluate", "FILE", "--dataset", "fashion_mnist_mini"],
+            ["evaluate", "FILE", "--dataset", "fashion_mnist_mini", "--view", "centre"],
             "image_size = 299 is not allowed: fashion_mnist_mini",
         ),
+        (["evaluate", "FILE", "--view", "all"], "view = 'all' is not allowed: centre or whole"),
         (["evaluate", "FILE", "--data-dir", "DATA", "--image-size", "100"], "inception_v3 needs 299 or more"),
         (["evaluate", "FILE"], "imagenet needs a data directory"),
         (["evaluate", "FILE", "--data-dir", "DATA", "--max-side", "298"], "image_size = 299 is not allowed"),
@@ -184,6 +193,12 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
         (["run", "label_corruption", "--start-from", "ab"], "`rethink resume FILE` starts from a file"),
         (["run", "label_corruption", "--gpus-per-trial", "2"], "a trial trains on one GPU"),
         (["run", "label_corruption", "--random-resized-crop", "on"], "random_resized_crop = True is not allowed"),
+        (
+            ["run", "label_corruption", "--view", "whole"],
+            "view = 'whole' is not allowed: fashion_mnist_mini is not kept",
+        ),
+        (["run", "label_corruption", "--rotation", "181"], "rotation = 181.0 is not allowed: from 0 to 180 degrees"),
+        (["run", "label_corruption", "--auxiliary-weight", "0"], "auxiliary_weight = 0.0 is not allowed: model "),
         (["run", "label_corruption", "--protocol", "adam"], "protocol = 'adam' is not allowed: szegedy2016 or seed"),
         (["run", "label_corruption", "--jpeg-quality", "90"], "fashion_mnist_mini is not kept as JPEG"),
     ],

@@ -90,7 +90,7 @@ def _checkpoint(folder: Path, network: dict[str, Any], writes: int) -> Measureme
 
 def _save(path: Path, spec: TrialSpec, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     training = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    said = {"run_id": "", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "", "record": None}
+    said = {"run_id": "", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "", "rows": []}
     write_checkpoint(path, TrialState(**said, training=training))
 
 

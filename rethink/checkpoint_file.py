@@ -43,7 +43,7 @@ class TrialState(msgspec.Struct, frozen=True, kw_only=True):
     spec: dict[str, Any]
     data_sha256: str  # of the content of the data that it was trained on
     training: dict[str, Any]  # Training.state_dict
-    record: dict[str, Any] | None  # the last row
+    rows: list[dict[str, Any]]  # all of them so far: their files may be lost
 
 
 class StartState(msgspec.Struct, frozen=True, kw_only=True):

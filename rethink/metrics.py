@@ -98,7 +98,7 @@ STOP_REASONS = {
     "training set have unequal labels (`attainable_train_accuracy` below 1)",
     "diverged": "right-censored: the training loss was not finite",
     "scheduler": "right-censored: the inner scheduler gave the trial up",
-    "error": "right-censored: the trial failed more often than it may; see its error file",
+    "error": "right-censored: the trial failed, beyond cure or more often than it may; see its error file",
     "unfinished": "right-censored so far: the trial is running, waiting, or was interrupted",
 }
 

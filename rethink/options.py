@@ -26,7 +26,8 @@ OPTION_DOCS = {
     "report_seconds": "least time between two reports of a trial to the controller (default: 1, more where hundreds of "
     "trials run at once)",
     "checkpoint_seconds": "least time between two checkpoints of a trial (default: 30, more if one takes over 1.5)",
-    "max_failures": "restarts of a trial, without progress in between, before it counts as failed (default: 3)",
+    "max_failures": "restarts of a trial, without progress in between, before it counts as failed (default: 3; an "
+    "error of its own code, which a restart would not cure, counts at once)",
 }
 
 

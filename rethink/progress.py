@@ -67,7 +67,8 @@ class _Cell:
 class Progress:
     """Keeps the state of every trial and shows it by cell, named by the fields that tell cells apart.
 
-    `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left.
+    `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left. A
+    cost of 0 is one that is not known: such a trial is taken to cost what the others do in the mean.
     `slots` says how many trials can run at once; a cluster grows and shrinks, so it is asked as each trial ends.
     Use as a context manager.
     """
@@ -75,9 +76,11 @@ class Progress:
     def __init__(self, costs: Mapping[TrialSpec, float], slots: Callable[[], int], console: Console) -> None:
         self._trials: dict[str, _TrialState] = {}
         self._cells: dict[Hashable, _Cell] = {}
+        known = [cost for cost in costs.values() if cost > 0]
+        usual = sum(known) / len(known) if known else 1.0
         for spec, cost in costs.items():
             cell = spec.but(SEEDS)
-            self._trials[spec.spec_id] = _TrialState(spec, cost, alike=(cell, spec.model, None))
+            self._trials[spec.spec_id] = _TrialState(spec, cost or usual, alike=(cell, spec.model, None))
             self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
         self._names = _telling_apart(costs)
         self._unit = "steps" if any(spec.evaluate_steps for spec in costs) else "epochs"
@@ -107,20 +110,27 @@ class Progress:
 
     def finish(self, spec: TrialSpec, outcome: str) -> None:
         """Take a trial's end; without a terminal, say it in a line."""
-        trial = self._trials[spec.spec_id]
-        trial.outcome = outcome
+        self._end(spec, outcome)
+        if not self._console.is_terminal:
+            trial = self._trials[spec.spec_id]
+            accuracy = "-" if trial.train_accuracy is None else f"{trial.train_accuracy:.1%}"
+            self._say(spec, outcome, f"train accuracy {accuracy}, {trial.seconds:.0f} s; left about {self.time_left()}")
+
+    def fail(self, spec: TrialSpec, tries: int, reason: str, stack: str) -> None:
+        """Take a trial's failure, and say in a line, above the table, why it failed and where its stack is."""
+        self._end(spec, "error")
+        self._say(spec, "failed", f"{tries} {'try' if tries == 1 else 'tries'}: {reason} ({stack})")
+
+    def _end(self, spec: TrialSpec, outcome: str) -> None:
+        self._trials[spec.spec_id].outcome = outcome
         self._slots = self._count_slots()
         self._cells[spec.but(SEEDS)].ended_last = self._done
-        if not self._console.is_terminal:
-            name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])
-            accuracy = "-" if trial.train_accuracy is None else f"{trial.train_accuracy:.1%}"
-            self._console.print(
-                f"[{self._done}/{len(self._trials)}] {name}: {outcome} after {trial.count} {self._unit}, "
-                f"train accuracy {accuracy}, {trial.seconds:.0f} s; left about {self.time_left()}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
+
+    def _say(self, spec: TrialSpec, ended: str, more: str) -> None:
+        name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])
+        after = f"{ended} after {self._trials[spec.spec_id].count} {self._unit}"
+        line = f"[{self._done}/{len(self._trials)}] {name}: {after}, {more}"
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def say_once(self, line: str) -> None:
         """Show a line above the table, the first time that it is given."""
@@ -142,8 +152,9 @@ class Progress:
         return table
 
     def time_left(self) -> str:
-        """Expected time to the end of the sweep, from the trials that ended; ? before the first."""
-        return _minutes(sum(self._seconds_left().values()) / self._slots) if self._done else "?"
+        """Expected time to the end of the sweep, from the trials that ended of their own; ? before the first."""
+        left = self._seconds_left()
+        return _minutes(sum(left.values()) / self._slots) if left else "?"
 
     @property
     def _done(self) -> int:
@@ -164,7 +175,7 @@ class Progress:
         for name in (*map(_label, named_by), "done", self._unit, *_MEASURED):
             justify: JustifyMethod = "left" if name in ("model", "ended by") else "right"
             table.add_column(name, justify=justify, no_wrap=name == "model")  # in a narrow console it is cut last
-        left = self._seconds_left() if self._done else {}
+        left = self._seconds_left()
         for cell in cells:
             values = [_shown(getattr(cell.trials[0].spec, name)) for name in named_by]
             seeds = f"{len(cell.done)}/{len(cell.trials)}"
@@ -177,17 +188,22 @@ class Progress:
         return table
 
     def _seconds_left(self) -> dict[str, float]:
-        """By trial, judged by the trials that ended: of the same cell, else of the same model, else by all of them."""
+        """By trial, judged by those that ended of their own: of the same cell, else of the same model, else by all.
+
+        Empty where there is nothing to judge by.
+        """
         seconds: defaultdict[Hashable, float] = defaultdict(float)
         cost: defaultdict[Hashable, float] = defaultdict(float)
         for trial in self._trials.values():
-            for group in trial.alike if trial.outcome else ():
+            for group in trial.alike if trial.outcome not in (None, "error") else ():
                 seconds[group] += trial.seconds
                 cost[group] += trial.cost
         left = {}
         for spec_id, trial in self._trials.items():
-            group = next(group for group in trial.alike if group in cost)
-            expected = trial.cost * seconds[group] / cost[group]
+            if trial.outcome is None and not cost:
+                return {}
+            group = next((group for group in trial.alike if group in cost), None)
+            expected = trial.cost * seconds[group] / cost[group] if trial.outcome is None else 0.0
             # One that outlasts the others may be near its end.
             left[spec_id] = 0.0 if trial.outcome else max(expected - trial.seconds, 0.1 * expected)
         return left

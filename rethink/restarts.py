@@ -1,8 +1,42 @@
-"""Which restarts count against a trial: those without progress since the last one."""
+"""Why a Tune trial failed, and which restarts count against it: those without progress since the last one."""
 
+from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import RayActorError
+from ray.tune.experiment import Trial as TuneTrial
+
+from rethink.failures import TrialError
+
+_LOST = "its process died (a crash in compiled code, a lack of memory, or its machine went away)"
+
+
+def last_failure(trial: TuneTrial) -> TrialError:
+    """The newest failure of a trial, from the files that Tune keeps on this machine."""
+    try:
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except Exception:  # Tune keeps Ray's own exceptions alone; and anything may go wrong in unpickling one
+        return TrialError(_last_line(failures_text(trial)), may_pass=True)
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, TrialError):
+        return cause
+    if isinstance(cause, Exception):
+        return TrialError.of(cause)
+    lost = isinstance(error, RayActorError) and not error.actor_init_failed
+    return TrialError(_LOST if lost else _last_line(str(error)), may_pass=True)
+
+
+def failures_text(trial: TuneTrial) -> str:
+    """All failures of a trial, each with its whole stack; empty if Tune could not keep them."""
+    try:
+        return Path(trial.error_file).read_text(errors="replace")
+    except (OSError, TypeError):  # there may be none
+        return ""
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "an unknown reason")
 
 
 class ForgiveProgress(tune.Callback):

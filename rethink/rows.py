@@ -19,6 +19,7 @@ import msgspec
 
 from rethink.checked_files import decode_json, decode_json_lines, read_plain
 from rethink.metrics import TIMING_COLUMNS, Count, Ordinal, Record, RowLine
+from rethink.os_errors import naming
 
 NAME = re.compile(r"(?P<spec_id>[0-9a-f]+)-(?P<number>[0-9]{4,})\.jsonl")
 _NAMED = 3  # damaged lines of a file that a warning names
@@ -251,6 +252,8 @@ def _create_next(folder: Path, spec_id: str) -> tuple[int, IO[bytes]]:
 
 
 def append_synced(file: IO[bytes], line: bytes) -> None:
-    file.write(line + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+    """Raises OSError, naming the file."""
+    with naming(Path(file.name)):
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

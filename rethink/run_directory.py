@@ -3,11 +3,13 @@
     run.json                        what was asked for: sweep, specs, command, versions (run_record)
     rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row (rows)
     outcomes.jsonl                  one line per trial that ended: why
+    decisions.jsonl                 one line per trial at a rung of a search: whether it goes on
     checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), with a checksum
     checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
     checkpoints/<spec id>.pt.damaged-<n>  one that was not what it should be, set aside
     start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
-    errors/<spec id>.txt            the traceback of a trial that failed
+    errors/<spec id>.txt            the stacks of a trial that failed
+    errors/ray.log                  what Ray had to say meanwhile
     store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
 
@@ -29,7 +31,9 @@ from typing import IO, Annotated
 import msgspec
 
 from rethink.checked_files import read_plain, to_json
+from rethink.halving import Decision
 from rethink.metrics import STOP_REASONS, Count
+from rethink.os_errors import naming
 from rethink.rows import NAME, Attempt, append_synced, decode_lines, numbered_lines, read_attempts, warn_of_damage
 from rethink.run_record import RunRecord, read_run_id, read_run_record
 from rethink.spec import SpecError
@@ -70,6 +74,14 @@ class RunDirectory:
         return self.root / "outcomes.jsonl"
 
     @property
+    def decisions_file(self) -> Path:
+        return self.root / "decisions.jsonl"
+
+    @property
+    def ray_log(self) -> Path:
+        return self.root / "errors" / "ray.log"
+
+    @property
     def rows(self) -> Path:
         return self.root / "rows"
 
@@ -105,12 +117,35 @@ class RunDirectory:
 
     def create(self, record: RunRecord) -> None:
         """Make the folders and write run.json. Raises FileExistsError where a run already is."""
-        files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
-        for folder in (self.rows, self.tensorboard, *(file.parent for file in files)):
+        for folder in self._folders:
             folder.mkdir(parents=True, exist_ok=True)
         if self.run_file.exists():
             raise FileExistsError(f"{self.root} already holds a run")
         replace_file(self.run_file, to_json(record))
+
+    def make_whole(self) -> None:
+        """Make the folders that have gone since the run was created, and see whether trials can write to all of them.
+
+        Warns where the stacks of failed trials cannot be kept.
+
+        Raises:
+            SpecError: One of the others is a file or cannot be written.
+        """
+        for folder in self._folders:
+            try:
+                folder.mkdir(exist_ok=True)
+                (probe := folder / f".probe-{uuid.uuid4().hex}").touch()
+                probe.unlink()
+            except OSError as error:
+                reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
+                if folder != self.error_file("x").parent:
+                    raise SpecError(f"{folder} cannot be written: {reason}; move it away, or mend it") from None
+                warnings.warn(f"{folder} cannot be written: {reason}; stacks of errors will be lost", stacklevel=2)
+
+    @property
+    def _folders(self) -> list[Path]:
+        files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
+        return [self.rows, self.tensorboard, self.tune, *(file.parent for file in files)]
 
     def read_run(self) -> RunRecord:
         """What create wrote, checked. Raises SpecError, in one line, if the file is damaged."""
@@ -119,9 +154,7 @@ class RunDirectory:
     def record_outcome(self, spec_id: str, stop_reason: str, epoch: int) -> None:
         """Append, synced, why a trial ended. A later line for the same trial replaces the earlier one."""
         line = json.dumps({"spec_id": spec_id, "stop_reason": stop_reason, "epoch": epoch})
-        with self.outcomes_file.open("a+b") as file:
-            _end_partial_line(file)
-            append_synced(file, line.encode())
+        _append_line(self.outcomes_file, line.encode())
 
     def read_outcomes(self) -> tuple[dict[str, Outcome], int]:
         """(last outcome by spec id, number of damaged lines); warns of these. Raises OSError for no plain file."""
@@ -130,6 +163,18 @@ class RunDirectory:
         lines, damage = decode_lines(numbered_lines(read_plain(self.outcomes_file)), Outcome)
         warn_of_damage(self.outcomes_file, damage)
         return {outcome.spec_id: outcome for _, outcome in lines}, len(damage)
+
+    def record_decision(self, decision: Decision) -> None:
+        """Append, synced, whether a trial passes a rung."""
+        _append_line(self.decisions_file, msgspec.json.encode(decision))
+
+    def read_decisions(self) -> list[Decision]:
+        """All decisions of the search, oldest first; warns of damaged lines. Raises OSError for no plain file."""
+        if not self.decisions_file.exists():
+            return []
+        lines, damage = decode_lines(numbered_lines(read_plain(self.decisions_file)), Decision)
+        warn_of_damage(self.decisions_file, damage)
+        return [decision for _, decision in lines]
 
     def results(self, spec_ids: Collection[str]) -> Results:
         """What lies here of these trials, which are all that the run asked for. Warns of what is damaged.
@@ -180,6 +225,12 @@ def _size(entry: os.DirEntry[str]) -> int:
         return -1
 
 
+def _append_line(path: Path, line: bytes) -> None:
+    with naming(path), path.open("a+b") as file:
+        _end_partial_line(file)
+        append_synced(file, line)
+
+
 def _end_partial_line(file: IO[bytes]) -> None:
     """A crash can leave half a line: end it, so that it does not swallow the next one."""
     if file.seek(0, os.SEEK_END) > 0:
@@ -202,7 +253,7 @@ def atomic_file(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as file:
+        with naming(path), temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -4,11 +4,10 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from ray import cloudpickle, tune
 from ray.tune.logger import JsonLoggerCallback
@@ -24,28 +23,26 @@ from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
 from rethink.entries import Entries
 from rethink.examples import write_label_examples
-from rethink.halving import Rungs
 from rethink.label_facts import label_facts
-from rethink.metrics import stop_reason
 from rethink.new_run import check_name, new_run, open_storage
 from rethink.own_code import own_code
 from rethink.progress import Progress
 from rethink.provenance import command, versions
+from rethink.ray_log import logged_to
+from rethink.reporter import Keep, Reporter, Silence, faults_of_the_sweep
 from rethink.restarts import ForgiveProgress
-from rethink.rows import rows_of
-from rethink.run_directory import Outcome, RunDirectory
+from rethink.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_lost_rows
+from rethink.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.run_record import RunRecord, StoredData
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.sweep import Sweep, check_sweep
 from rethink.tensorboard import write_hyperparameters
-from rethink.trainable import NOTES, NetworkTrainable
+from rethink.trainable import NetworkTrainable
 from rethink.trial import TrialSettings
 from rethink.trial_run import check_last_batches, check_own_models
 from rethink.weight_files import WeightFile, check_start, check_start_fits
-
-Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
 
 
 def start(
@@ -99,9 +96,15 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     """
     record = run.read_run()
     outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
-    left = [spec for spec in record.specs if not _is_finished(run, spec, outcomes)]
+    for spec, epoch in given_up(decisions_of(run, record.specs), outcomes):
+        run.record_outcome(spec.spec_id, "scheduler", epoch)
+        keep(run, spec, "scheduler")
+    outcomes, _ = run.read_outcomes()
+    left = [spec for spec in record.specs if not is_finished(run, spec, outcomes)]
     if left:
         _check_known(left, run)
+        run.make_whole()
+        warn_of_lost_rows(run, left, outcomes)
         resources = _connect(record.options, run.root)
         prepared = _prepare_all(left, record.options, None)
         for name, data in prepared.items():
@@ -118,14 +121,6 @@ def _check_known(specs: Sequence[TrialSpec], run: RunDirectory) -> None:
         raise SpecError(f"{error}; a file of your own that registers it resumes the run: {command}") from None
 
 
-def _is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> bool:
-    """Whether a trial's own rows show its end, or a scheduler gave it up; a failed trial is tried again."""
-    if spec.spec_id in outcomes and outcomes[spec.spec_id].stop_reason == "scheduler":
-        return True
-    rows = rows_of(run.read_attempts(spec.spec_id)).values()
-    return any(stop_reason(spec, row) is not None for row in rows)
-
-
 def _execute(
     run: RunDirectory,
     specs: Sequence[TrialSpec],
@@ -134,7 +129,7 @@ def _execute(
     resources: Mapping[str, float],
     keep: Keep,
 ) -> None:
-    rungs = _recorded_rungs(run)
+    rungs = recorded_rungs(run)
     settings = TrialSettings(
         run=run.root,
         data_sha256={name: data.content_sha256 for name, data in prepared.items()},
@@ -149,7 +144,11 @@ def _execute(
     parametrized = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries.named_by(specs))
     trainable = tune.with_resources(parametrized, dict(resources))
     costs = {spec: _cost(spec, prepared) for spec in specs}
-    with Progress(costs, lambda: cluster.slots(resources), Console()) as progress:
+    with (
+        Progress(costs, lambda: cluster.slots(resources), Console()) as progress,
+        logged_to(run.ray_log),
+        faults_of_the_sweep(),
+    ):
         tune.Tuner(
             trainable,
             param_space={"spec": dict.fromkeys(TrialSpec.__dataclass_fields__), "expected_cost": None},
@@ -164,7 +163,7 @@ def _execute(
             run_config=tune.RunConfig(
                 name=f"start-{len(list(run.tune.glob('start-*'))) + 1:03d}",
                 storage_path=str(run.tune),
-                callbacks=[JsonLoggerCallback(), _Reporter(run, progress, keep), ForgiveProgress()],
+                callbacks=[JsonLoggerCallback(), Reporter(run, progress, keep), ForgiveProgress(), Silence()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=options.max_failures),
                 verbose=0,
@@ -181,47 +180,6 @@ def _report_seconds(options: RunOptions, trials: int) -> float:
     if options.report_seconds is not None:
         return options.report_seconds
     return max(1.0, 2 * trials * (1e-3 + 1e-6 * trials))
-
-
-def _recorded_rungs(run: RunDirectory) -> Rungs | None:
-    """The rungs with all that the run's trials recorded so far: a resumed search ranks as if never interrupted."""
-    record = run.read_run()
-    if record.halving is None:
-        return None
-    rungs = Rungs(record.halving)
-    for spec in record.specs:
-        for row in rows_of(run.read_attempts(spec.spec_id)).values():
-            rungs.passes(spec, row)
-    return rungs
-
-
-class _Reporter(tune.Callback):
-    """Carries what the controller hears to the progress display and the store, and failures to the run directory."""
-
-    def __init__(self, run: RunDirectory, progress: Progress, keep: Keep) -> None:
-        self._run = run
-        self._progress = progress
-        self._keep = keep
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_run": self._run}  # Tune pickles its callbacks for a restore of its own; a display has no copy
-
-    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-        self._progress.update(spec_of(trial), result, result["time_total_s"])
-        for note in result.get(NOTES, ()):
-            self._progress.say_once(note)
-
-    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        reason = stop_reason(spec_of(trial), trial.last_result) or "scheduler"
-        self._keep(self._run, spec_of(trial), reason)
-        self._progress.finish(spec_of(trial), reason)
-
-    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        spec_id = spec_of(trial).spec_id
-        self._run.error_file(spec_id).write_text(str(trial.get_error()))
-        self._run.record_outcome(spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
-        self._keep(self._run, spec_of(trial), "error")
-        self._progress.finish(spec_of(trial), "error")
 
 
 def _prepare_all(

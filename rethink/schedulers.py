@@ -1,6 +1,9 @@
 """The schedulers: stop at interpolation, longest first, around any other; and successive halving inside cells."""
 
+import errno
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial as TuneTrial
@@ -8,6 +11,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from rethink.halving import Rungs
 from rethink.metrics import stop_reason
+from rethink.restarts import last_failure
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 
@@ -17,7 +21,11 @@ class StopAtInterpolation(TrialScheduler):
 
     Diverged trials and those at max_epochs or max_steps stop as well. Of the waiting trials, a restarted one included,
     the one with the largest expected cost is next. What is not at its end is left to the inner scheduler (default:
-    FIFO). Records in the run directory why each trial stopped.
+    FIFO). Records in the run directory why each trial stops, before it stops it: a decision that cannot be written
+    (OSError) ends the sweep, and is taken again when the run is resumed.
+
+    Tune restarts a trial that fails; one that fails by an error that a restart cannot cure is stopped instead. A full
+    disk under the run ends the sweep.
     """
 
     _supports_buffered_results = False
@@ -26,6 +34,7 @@ class StopAtInterpolation(TrialScheduler):
         super().__init__()
         self._run = run
         self._inner = inner or FIFOScheduler()
+        self._incurable: set[TuneTrial] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         super().set_search_properties(metric, mode, **spec)
@@ -33,20 +42,31 @@ class StopAtInterpolation(TrialScheduler):
         return done
 
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """A new trial, or one to be restarted."""
         self._inner.on_trial_add(tune_controller, trial)
+        if trial in self._incurable:
+            tune_controller.stop_trial(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
-        if stop_reason(spec_of(trial), result) is not None:
-            return str(TrialScheduler.STOP)
-        return str(self._inner.on_trial_result(tune_controller, trial, result))
+        spec = spec_of(trial)
+        decision = str(self._inner.on_trial_result(tune_controller, trial, result))
+        reason = stop_reason(spec, result) or ("scheduler" if decision == TrialScheduler.STOP else None)
+        if reason is None:
+            return decision
+        self._run.record_outcome(spec.spec_id, reason, result["epoch"])
+        return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
-        reason = stop_reason(spec_of(trial), result) or "scheduler"
-        self._run.record_outcome(spec_of(trial).spec_id, reason, result["epoch"])
         self._inner.on_trial_complete(tune_controller, trial, result)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
+        """A trial has failed, whether it is to be restarted or not. Raises OSError for a full disk under the run."""
         self._inner.on_trial_error(tune_controller, trial)
+        failure = last_failure(trial)
+        if failure.full_disk and Path(failure.full_disk).is_relative_to(self._run.root):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), failure.full_disk)
+        if not failure.may_pass:
+            self._incurable.add(trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: TuneTrial) -> None:
         self._inner.on_trial_remove(tune_controller, trial)
@@ -71,9 +91,6 @@ class HalvingInCells(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:
         return str(TrialScheduler.CONTINUE if self._rungs.passes(spec_of(trial), result) else TrialScheduler.STOP)
-
-    def on_trial_complete(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> None:
-        self._rungs.passes(spec_of(trial), result)  # the end of a trial that fitted counts for those to come
 
     def debug_string(self) -> str:
         return "HalvingInCells"

@@ -1,19 +1,25 @@
 """Where TensorBoard sees a trial: its curves by epoch or step, its hyperparameters, and examples of its data."""
 
 import dataclasses
-from collections.abc import Sequence
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard.summary import image as image_summary
 
 from rethink.metrics import Record
+from rethink.os_errors import naming
 from rethink.spec import TrialSpec
 
 # Tag of a curve -> column. Tags group curves into sections.
@@ -43,6 +49,38 @@ _TYPES = {
 EXAMPLE_PIXELS = 128  # side of an example image as drawn
 
 
+class _EventFile:
+    """One of TensorBoard's files, written at once: its own writer has a thread, whose errors nobody hears of.
+
+    Raises OSError, naming the file, where it cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        now = time.time_ns()
+        self._path = folder / f"events.out.tfevents.{now // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{now}"
+        with naming(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb")
+        self._records = RecordWriter(self._file)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def purge_from(self, step: int) -> None:
+        """Hide what earlier files of the folder show from this step on."""
+        self._write(Event(wall_time=time.time(), step=step, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, summary: Any, step: int = 0) -> None:
+        self._write(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def close(self) -> None:
+        with naming(self._path):
+            self._file.close()
+
+    def _write(self, event: Any) -> None:
+        with naming(self._path):
+            self._records.write(event.SerializeToString())
+            self._records.flush()
+
+
 class TrialBoard:
     """Writes one trial's curves: by epoch, or by step if it is evaluated inside epochs.
 
@@ -50,31 +88,34 @@ class TrialBoard:
     """
 
     def __init__(self, folder: Path, spec: TrialSpec, first: Record) -> None:
+        """Raises OSError, as do all methods, naming the file that cannot be written."""
         self._x = "epoch" if spec.evaluate_steps is None else "steps"
-        self._writer = SummaryWriter(str(folder), purge_step=getattr(first, self._x))
-        self._file = cast(Any, self._writer.file_writer)
+        self._file = _EventFile(folder)
+        self._file.purge_from(getattr(first, self._x))
         start = SessionStartInfo()
         for name, value in spec.to_dict().items():
             if value is not None:
                 setattr(start.hparams[name], _FIELDS[_kind(value)], value)
-        self._file.add_summary(_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start))
+        self._file.add(_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start))
 
     def add(self, record: Record) -> None:
         """One point on every curve that was measured."""
         row = record.to_dict()
-        for tag, column in CURVES.items():
-            if row[column] is not None:
-                self._writer.add_scalar(tag, row[column], row[self._x])
+        measured = {tag: row[column] for tag, column in CURVES.items() if row[column] is not None}
+        self._file.add(_scalars(measured), row[self._x])
 
     def close(self, last: Record | None) -> None:
         """Add the outcome, which the HParams tab shows, and close the file."""
-        if last is not None and last.epochs_to_fit is not None:
-            self._writer.add_scalar(OUTCOMES[0], last.epochs_to_fit, getattr(last, self._x))
-        if last is not None and last.test_accuracy is not None:
-            self._writer.add_scalar(OUTCOMES[1], 1 - last.test_accuracy, getattr(last, self._x))
-        end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
-        self._file.add_summary(_hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end))
-        self._writer.close()
+        try:
+            if last is not None:
+                test_error = None if last.test_accuracy is None else 1 - last.test_accuracy
+                outcome = dict(zip(OUTCOMES, (last.epochs_to_fit, test_error), strict=True))
+                known = {tag: value for tag, value in outcome.items() if value is not None}
+                self._file.add(_scalars(known), getattr(last, self._x))
+            end = SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
+            self._file.add(_hparams(metadata.SESSION_END_INFO_TAG, session_end_info=end))
+        finally:
+            self._file.close()
 
 
 def write_hyperparameters(folder: Path, specs: Sequence[TrialSpec]) -> None:
@@ -94,13 +135,17 @@ def write_hyperparameters(folder: Path, specs: Sequence[TrialSpec]) -> None:
                 column.domain_discrete.extend(sorted(set(values)))
     for tag in OUTCOMES:
         experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
-    writer = SummaryWriter(str(folder))
-    cast(Any, writer.file_writer).add_summary(_hparams(metadata.EXPERIMENT_TAG, experiment=experiment))
-    writer.close()
+    file = _EventFile(folder)
+    file.add(_hparams(metadata.EXPERIMENT_TAG, experiment=experiment))
+    file.close()
 
 
 def _kind(value: Any) -> type:
     return type(value) if isinstance(value, bool | str) else float
+
+
+def _scalars(values: Mapping[str, float]) -> Any:
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
 
 
 def _hparams(tag: str, **content: Any) -> Any:
@@ -114,9 +159,10 @@ def write_examples(folder: Path, tag: str, images: npt.NDArray[np.uint8], labels
     tiles = [_captioned(image, *pair) for image, pair in zip(images, labels, strict=True)]
     width = min(4, len(tiles))
     rows = [np.concatenate(tiles[i : i + width], axis=1) for i in range(0, len(tiles) - width + 1, width)]
-    writer = SummaryWriter(str(folder))
-    writer.add_image(tag, np.concatenate(rows, axis=0), dataformats="HWC")
-    writer.close()
+    file = _EventFile(folder)
+    picture = image_summary(tag, np.concatenate(rows, axis=0), dataformats="HWC")  # type: ignore[no-untyped-call]
+    file.add(picture)
+    file.close()
 
 
 def _captioned(image: npt.NDArray[np.uint8], given: str, true: str) -> npt.NDArray[np.uint8]:

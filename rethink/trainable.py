@@ -8,6 +8,7 @@ import torch
 from ray import tune
 
 from rethink.entries import Entries
+from rethink.failures import told
 from rethink.node_check import check_node
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
@@ -25,35 +26,49 @@ class NetworkTrainable(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any], settings: TrialSettings, entries: Entries) -> None:
-        """Get the process ready, then the trial. Raises SpecError for code or data that differ from the run's."""
+        """Get the process ready. Raises SpecError for code or packages that differ from the run's.
+
+        What fails here is the machine's: the trial may be restarted elsewhere. What fails in `step` is the trial's own.
+        """
         check_node(RunDirectory(settings.run).run_file, settings.versions)
         entries.register()
         torch.set_num_threads(settings.threads)
         torch.backends.cudnn.deterministic = True
         self._settings = settings
         self._store = DataStore(settings)
-        self._start(config)
+        self._trial: Trial | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial in this process: no import, no compilation, no new loader."""
-        self._trial.close()
-        self._start(new_config)
+        """Get ready for another trial in this process: no import, no compilation, no new loader."""
+        self.cleanup()
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for about `report_seconds`, at least to the next row, never past the trial's end."""
+        """Train for about `report_seconds`, at least to the next row, never past the trial's end.
+
+        Raises TrialError, whatever went wrong.
+        """
         until = time.monotonic() + self._settings.report_seconds
-        record = self._trial.run_until(lambda: time.monotonic() >= until)
-        return {**record.to_dict(), **({NOTES: self._trial.notes} if self._trial.notes else {})}
+        with told():
+            trial = self._begun()
+            record = trial.run_until(lambda: time.monotonic() >= until)
+        return {**record.to_dict(), **({NOTES: trial.notes} if trial.notes else {})}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        self._trial.save(Path(checkpoint_dir) / STATE_FILE)
+        with told():
+            self._begun().save(Path(checkpoint_dir) / STATE_FILE)
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        self._trial.load(Path(checkpoint_dir) / STATE_FILE)
+        with told():
+            self._begun().load(Path(checkpoint_dir) / STATE_FILE)
 
     def cleanup(self) -> None:
-        self._trial.close()
+        if self._trial is not None:
+            trial, self._trial = self._trial, None
+            trial.close()
 
-    def _start(self, config: dict[str, Any]) -> None:
-        self._trial = Trial(TrialSpec.from_dict(config["spec"]), self._settings, self._store)
+    def _begun(self) -> Trial:
+        """The trial of `config`, built when it is first asked for."""
+        if self._trial is None:
+            self._trial = Trial(TrialSpec.from_dict(self.config["spec"]), self._settings, self._store)
+        return self._trial

@@ -19,7 +19,7 @@ from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool, check_same_data
 from rethink.metrics import Record, stop_reason
 from rethink.provenance import versions
-from rethink.rows import RowWriter
+from rethink.rows import RowWriter, rows_of
 from rethink.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.tensorboard import TrialBoard
@@ -71,7 +71,8 @@ class Trial:
         self._settings = settings
         self._run = RunDirectory(settings.run)
         self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
-        self._last: Record | None = None
+        self._records: list[Record] = []  # all of them: a checkpoint carries the rows, whose files may be lost
+        self._is_untold = False  # restored at a rung: nobody may have heard of it
         self._resumed_from = 0, 0  # epochs finished, steps
         self._next_checkpoint = time.monotonic() + self._rest(0.0)
         self._rows: RowWriter | None = None
@@ -83,24 +84,30 @@ class Trial:
     def run_until(self, due: Callable[[], bool]) -> Record:
         """Train to the next row, and on until `due` says so, an epoch of `report_epochs` or the trial's end.
 
-        Returns the last record. By then every row is on disk; at the end so is the trial's final checkpoint.
+        Returns the last record. By then every row is on disk; at the end so is the trial's final checkpoint. A trial
+        restored at its end, or at an epoch of `report_epochs`, says so again first.
         """
-        if self._last is not None and self._has_ended(self._last):
-            return self._last  # restored after its very end
+        if self._last is not None and (self._is_untold or self._has_ended(self._last)):
+            self._is_untold = False
+            return self._last
         for record in self._training.steps_and_records():
-            self._last = record or self._last
+            if record:
+                self._records.append(record)
             is_last = record is not None and self._has_ended(record)
             if is_last or time.monotonic() >= self._next_checkpoint:
                 self._checkpoint(is_last)
             if record is None:
                 continue
             self._keep(record)
-            if self._has_ended(record) or record.epoch in self._settings.report_epochs or due():
+            if self._has_ended(record):
+                self.close()  # here, where a full disk still counts for this trial
+                return record
+            if record.epoch in self._settings.report_epochs or due():
                 return record
         raise RuntimeError(f"trial {self.spec.name} has no step left")
 
     def save(self, path: Path) -> None:
-        """Write the whole state, so that a file of that name is always whole. Raises OSError."""
+        """Write the whole state, and all rows so far, so that a file of that name is always whole. Raises OSError."""
         write_checkpoint(path, self._state())
 
     def load(self, path: Path) -> None:
@@ -126,9 +133,9 @@ class Trial:
     def _go_to(self, state: TrialState) -> None:
         self._training.load_state_dict(state.training)
         self._resumed_from = self._training.epoch, self._training.steps
-        if state.record:
-            self._last = Record.from_dict(state.record)
-            self._append_row(self._last)  # a crash after the checkpoint may have lost the row; twice does no harm
+        self._records = [Record.from_dict(row) for row in state.rows]
+        self._is_untold = self._last is not None and self._last.epoch in self._settings.report_epochs
+        self._write_lost_rows()
 
     def _state(self) -> TrialState:
         return TrialState(
@@ -137,7 +144,7 @@ class Trial:
             spec=self.spec.to_dict(),
             data_sha256=self._data_sha256,
             training=self._training.state_dict(),
-            record=self._last.to_dict() if self._last else None,
+            rows=[record.to_dict() for record in self._records],
         )
 
     def _read(self, path: Path) -> TrialState:
@@ -149,11 +156,22 @@ class Trial:
 
     def close(self) -> None:
         """Close the trial's files; its thread and file handles are gone after this."""
-        if self._rows:
-            self._rows.close()
-        if self._board:
-            self._board.close(self._last)
-        self._rows = self._board = None
+        rows, board, self._rows, self._board = self._rows, self._board, None, None
+        if rows:
+            rows.close()
+        if board:
+            board.close(self._last)
+
+    @property
+    def _last(self) -> Record | None:
+        return self._records[-1] if self._records else None
+
+    def _write_lost_rows(self) -> None:
+        """Append the rows that the row files lack, or have otherwise: a crash, a disk or a hand took them."""
+        kept = rows_of(self._run.read_attempts(self.spec.spec_id))
+        for record in self._records:
+            if kept.get(record.steps) != record.to_dict():
+                self._append_row(record)
 
     def _keep(self, record: Record) -> None:
         self._append_row(record)

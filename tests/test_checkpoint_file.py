@@ -21,7 +21,7 @@ from rethink.spec import SpecError, TrialSpec
 def state(make_spec: Callable[..., TrialSpec]) -> TrialState:
     spec = make_spec()
     training: dict[str, Any] = {"steps": 3, "model": {"weight": torch.arange(6.0).reshape(2, 3)}}
-    said = {"run_id": "0", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "0", "record": None}
+    said = {"run_id": "0", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "0", "rows": []}
     return TrialState(**said, training=training)
 
 
@@ -41,8 +41,8 @@ def refusal(path: Path, kind: type[Exception] = NotWhole) -> str:
 
 def test_what_was_written_is_read_by_this_module_and_by_torch_alone(path: Path, state: TrialState) -> None:
     read, sha256 = read_checkpoint(path, TrialState)
-    told = read.run_id, read.spec_id, read.spec, read.data_sha256, read.record
-    assert told == ("0", state.spec_id, state.spec, "0", None)
+    told = read.run_id, read.spec_id, read.spec, read.data_sha256, read.rows
+    assert told == ("0", state.spec_id, state.spec, "0", [])
     assert torch.equal(read.training["model"]["weight"], state.training["model"]["weight"])
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert torch.load(path, weights_only=True)["training"]["steps"] == 3

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from rethink.halving import Rungs, SuccessiveHalving
+from rethink.halving import Decision, Rungs, SuccessiveHalving
 from rethink.protocol import complete
-from rethink.run_directory import RunDirectory
 from rethink.schedulers import HalvingInCells, StopAtInterpolation
 from rethink.spec import SpecError, TrialSpec
 
@@ -44,9 +43,20 @@ def interleaved(curves: dict[TrialSpec, list[float]], draws: random.Random) -> l
     return reports
 
 
+def forget(decision: Decision) -> None:
+    """What becomes of decisions that no test asks for."""
+
+
+class NoRun:
+    """Takes outcomes, as a run directory does."""
+
+    def record_outcome(self, spec_id: str, stop_reason: str, epoch: int) -> None:
+        assert stop_reason == "scheduler"
+
+
 def decide(rungs: Rungs, reports: list[tuple[TrialSpec, dict[str, Any]]]) -> Decisions:
     """What the scheduler that a sweep uses decides; a stopped trial reports no more."""
-    scheduler = StopAtInterpolation(RunDirectory(None), HalvingInCells(rungs))  # type: ignore[arg-type]
+    scheduler = StopAtInterpolation(NoRun(), HalvingInCells(rungs))  # type: ignore[arg-type]
     stopped, decisions = set(), []
     for s, result in reports:
         if s not in stopped:
@@ -73,7 +83,7 @@ def test_inside_a_cell_the_decisions_are_those_of_tunes_own_scheduler(seed: int)
             decision = tunes.on_trial_result(None, trials[s], result)
             expected.append((s.spec_id, result["epoch"], decision == TrialScheduler.CONTINUE))
             stopped |= {s} if decision == TrialScheduler.STOP else set()
-    decisions = decide(Rungs(HALVING), reports)
+    decisions = decide(Rungs(HALVING, forget), reports)
     assert decisions == expected
     assert {epoch for _, epoch, passes in decisions if not passes} <= {2, 6, 18}
     assert stopped
@@ -91,15 +101,15 @@ def test_trials_of_another_corruption_level_can_never_cause_a_stop(seed: int, ot
     cell = [spec(rate / 100) for rate in range(1, 8)]
     others = [spec(rate / 100, **other) for rate in range(1, 8)]
     reports = interleaved(curves([*cell, *others], draws), draws)
-    alone = decide(Rungs(HALVING), [(s, result) for s, result in reports if s in cell])
-    decisions = decide(Rungs(HALVING), reports)
+    alone = decide(Rungs(HALVING, forget), [(s, result) for s, result in reports if s in cell])
+    decisions = decide(Rungs(HALVING, forget), reports)
     ids = {s.spec_id for s in cell}
     assert [decision for decision in decisions if decision[0] in ids] == alone
     assert any(not passes for _, _, passes in alone)
 
 
 def test_the_worst_trial_of_a_cell_that_no_other_preceded_goes_on() -> None:
-    rungs = Rungs(HALVING)
+    rungs = Rungs(HALVING, forget)
     for rate in (0.1, 0.2, 0.3):
         assert rungs.passes(spec(rate, label_corruption=0.0), row(2, 0.9))
     assert rungs.passes(spec(0.1, label_corruption=1.0), row(2, 0.1))
@@ -107,7 +117,7 @@ def test_the_worst_trial_of_a_cell_that_no_other_preceded_goes_on() -> None:
 
 
 def test_only_values_of_the_rungs_own_epoch_are_compared() -> None:
-    rungs = Rungs(HALVING)
+    rungs = Rungs(HALVING, forget)
     assert rungs.passes(spec(0.1), row(7, 1.0))  # beyond rung 6, at none
     assert rungs.passes(spec(0.2), row(6, 0.2))
     assert not rungs.passes(spec(0.3), row(6, 0.1))
@@ -116,7 +126,7 @@ def test_only_values_of_the_rungs_own_epoch_are_compared() -> None:
 
 def test_a_trial_is_counted_and_judged_once_at_a_rung() -> None:
     """A restarted trial reports a rung's epoch again; so does a resumed one, whose rows are already recorded."""
-    rungs = Rungs(HALVING)
+    rungs = Rungs(HALVING, forget)
     for _ in range(5):
         assert rungs.passes(spec(0.1), row(2, 0.1))
     assert rungs.passes(spec(0.2), row(2, 0.9))
@@ -126,14 +136,68 @@ def test_a_trial_is_counted_and_judged_once_at_a_rung() -> None:
 
 
 def test_a_trial_that_has_interpolated_is_not_judged_but_counts() -> None:
-    rungs = Rungs(HALVING)
+    rungs = Rungs(HALVING, forget)
     assert rungs.passes(spec(0.1), row(2, 0.8))
     assert rungs.passes(spec(0.2), row(2, 0.7, fit=1))
     assert not rungs.passes(spec(0.3), row(2, 0.75)), "0.767 is the 2/3 quantile of 0.7 and 0.8"
-    fits_at_the_rung = SimpleNamespace(config={"spec": spec(0.1).to_dict()})
-    scheduler = HalvingInCells(rungs := Rungs(HALVING))
-    scheduler.on_trial_complete(None, fits_at_the_rung, row(6, 0.99, fit=6))
-    assert not rungs.passes(spec(0.2), row(6, 0.98))
+
+
+def test_a_trial_that_ends_at_a_rung_is_not_judged_but_counts() -> None:
+    rungs = Rungs(HALVING, forget)
+    assert rungs.passes(spec(0.1), row(6, 0.9))
+    assert rungs.passes(spec(0.2, max_epochs=6), row(6, 0.5))
+    assert not rungs.passes(spec(0.3), row(6, 0.75)), "0.767 is the 2/3 quantile of 0.5 and 0.9"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_search_that_goes_on_from_its_written_decisions_decides_as_if_never_interrupted(seed: int) -> None:
+    """The last decision before the fault was written or not; trials report again from the epoch where they are."""
+    draws = random.Random(seed)
+    specs = [spec(rate / 100, seed=trial_seed) for rate in range(1, 9) for trial_seed in (0, 1)]
+    reports = interleaved(curves(specs, draws), draws)
+    undisturbed = decide(Rungs(HALVING, forget), reports)
+    cut = draws.randrange(len(reports))
+    written: list[Decision] = []
+    before = decide(Rungs(HALVING, written.append), reports[:cut])
+    stopped = {spec_id for spec_id, _, goes_on in before if not goes_on}
+    rungs = Rungs(HALVING, written.append)
+    by_id = {s.spec_id: s for s in specs}
+    for decision in written:
+        rungs.take(by_id[decision.spec_id], decision)
+    assert {decision.spec_id for decision in written if not decision.passes} == stopped
+    again = draws.randrange(cut + 1)  # whoever lost rows reports them again
+    after = decide(rungs, [(s, result) for s, result in reports[again:] if s.spec_id not in stopped])
+    assert {d for d in [*before, *after] if not d[2]} == {d for d in undisturbed if not d[2]}
+    assert not any(rungs.passes(by_id[d.spec_id], row(d.epoch, 1.0)) for d in written if not d.passes), "given up again"
+    assert len({(d.spec_id, d.epoch) for d in written}) == len(written), "decided twice"
+
+
+def test_a_decision_that_cannot_be_written_is_not_taken() -> None:
+    def full(decision: Decision) -> None:
+        if not decision.passes:
+            raise OSError("no space")
+
+    rungs = Rungs(HALVING, full)
+    assert rungs.passes(spec(0.1), row(2, 0.9))
+    for _ in range(2):  # had it been taken, the second call would answer
+        with pytest.raises(OSError, match="no space"):
+            rungs.passes(spec(0.2), row(2, 0.1))
+    assert rungs.passes(spec(0.3), row(2, 0.9)), "0.633 were the quantile of 0.1 and 0.9; 0.9 is that of 0.9 alone"
+
+
+def test_decisions_that_are_lost_are_read_from_rows_and_outcomes() -> None:
+    """Those beyond which rows go were passed; the rung at which a trial waits is not decided on."""
+    rungs = Rungs(HALVING, forget)
+    rungs.take_rows(spec(0.1), [row(1, 0.5), row(2, 0.4), row(3, 0.9)], given_up=None)
+    rungs.take_rows(spec(0.2), [row(1, 0.5), row(2, 0.3)], given_up=2)
+    rungs.take_rows(spec(0.3), [row(1, 0.5), row(2, 0.1)], given_up=None)
+    assert not rungs.passes(spec(0.2), row(2, 0.3))
+    assert not rungs.passes(spec(0.3), row(2, 0.1))
+    assert rungs.passes(spec(0.1), row(2, 0.4))
+    told = Rungs(HALVING, forget)
+    told.take(spec(0.1), Decision(spec(0.1).spec_id, 2, 0.4, False))
+    told.take_rows(spec(0.1), [row(2, 0.4), row(3, 0.9)], given_up=None)
+    assert not told.passes(spec(0.1), row(2, 0.4)), "what was written holds"
 
 
 def test_rungs_are_powers_of_the_factor_from_the_grace_epochs() -> None:

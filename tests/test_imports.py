@@ -18,6 +18,8 @@ LAYERS = [
         "rethink.randomness",
         "rethink.json_errors",
         "rethink.checked_files",
+        "rethink.failures",
+        "rethink.os_errors",
         "rethink.ffcv_library",
         "rethink.ffcv_runtime",
         "rethink.provenance",
@@ -50,11 +52,13 @@ LAYERS = [
         "rethink.trainable",
         "rethink.schedulers",
         "rethink.restarts",
+        "rethink.ray_log",
         "rethink.cluster",
         "rethink.sweep",
         "rethink.trial_run",
         "rethink.progress",
     ],
+    ["rethink.reporter", "rethink.resumption"],
     ["rethink.runner"],
     ["rethink.options", "rethink.results"],
     ["rethink.weight_commands"],
@@ -70,7 +74,15 @@ ANALYSIS_MAY_IMPORT = {
     "rethink.run_directory",
     "rethink.checked_files",
 }
-KNOWS_RAY = {"rethink.trainable", "rethink.schedulers", "rethink.restarts", "rethink.cluster", "rethink.runner"}
+KNOWS_RAY = {
+    "rethink.trainable",
+    "rethink.schedulers",
+    "rethink.restarts",
+    "rethink.reporter",
+    "rethink.ray_log",
+    "rethink.cluster",
+    "rethink.runner",
+}
 KNOWS_FFCV = {"rethink.ffcv_runtime"}
 
 

@@ -151,6 +151,34 @@ def test_without_a_terminal_every_end_is_one_line(console: Console) -> None:
     assert text.startswith(named)
 
 
+def test_a_cost_that_is_not_known_is_the_mean_of_those_that_are(console: Console) -> None:
+    """PyTorch counts no operations of a network written with `*` and `sum`: its cost is 0."""
+    costs = {spec(0.0, 0): 0.0, spec(0.0, 1): 0.0}
+    progress = Progress(costs, lambda: 1, console)
+    progress.update(spec(0.0, 0), row(1, 0.5), 10.0)
+    progress.finish(spec(0.0, 0), "interpolated")
+    assert progress.time_left() == "10 s"
+    costs = {spec(0.0, 0): 1.0, spec(0.0, 0, "mlp_3x512"): 3.0, spec(0.0, 0, "alexnet_small"): 0.0}
+    progress = Progress(costs, lambda: 1, console)
+    progress.update(spec(0.0, 0), row(1, 0.5), 10.0)
+    progress.finish(spec(0.0, 0), "interpolated")
+    assert progress.time_left() == "50 s"  # 30 and 20
+
+
+def test_a_failed_trial_is_one_line_and_no_measure_of_time(console: Console) -> None:
+    progress = Progress(dict.fromkeys([spec(0.0, 0), spec(0.0, 1)], 1.0), lambda: 1, console)
+    progress.update(spec(0.0, 0), row(3, 0.5), 2.0)
+    progress.fail(spec(0.0, 0), 2, "RuntimeError: boom [/]", "/runs/a b/errors/x.txt")
+    line = console.file.getvalue()  # type: ignore[attr-defined]
+    assert line == (
+        "[1/2] mlp_1x512, seed=0: failed after 3 epochs, 2 tries: RuntimeError: boom [/] (/runs/a b/errors/x.txt)\n"
+    )
+    assert progress.time_left() == "?"
+    progress.fail(spec(0.0, 1), 1, "OSError: x", "y")
+    assert "seed=1: failed after 0 epochs, 1 try: OSError: x (y)" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert progress.time_left() == "0 s"
+
+
 def test_trials_that_are_evaluated_by_step_are_counted_in_steps(console: Console) -> None:
     by_step = spec(0.0, 0, evaluate_steps=10)
     progress = Progress({by_step: 1.0}, lambda: 1, console)

@@ -1,13 +1,15 @@
-"""Only failures without progress count against a trial."""
+"""Why a trial failed; only failures without progress count against it."""
 
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
-from rethink.restarts import ForgiveProgress
+from rethink.failures import TrialError
+from rethink.restarts import ForgiveProgress, last_failure
 
 
 class Trial:
@@ -71,6 +73,41 @@ def test_how_far_one_trial_got_says_nothing_of_another() -> None:
     near.fails()
     near.reports(50)
     assert (far.failures, near.failures) == (1, 0)
+
+
+def failed(folder: Path, error: Exception | None, text: str = "") -> Any:
+    """A Tune trial with the files that Tune keeps of its failures."""
+    trial = SimpleNamespace(error_file=str(folder / "error.txt"), pickled_error_file=None)
+    (folder / "error.txt").write_text(text)
+    if error is not None:
+        trial.pickled_error_file = str(folder / "error.pkl")
+        (folder / "error.pkl").write_bytes(cloudpickle.dumps(error))
+    return trial
+
+
+def test_what_tune_keeps_of_a_failure_is_read_back(tmp_path: Path) -> None:
+    own = TrialError("ValueError: x", may_pass=False, full_disk="/a")
+    told = last_failure(failed(tmp_path, RayTaskError("f", "stack", own)))
+    assert (told.reason, told.may_pass, told.full_disk) == ("ValueError: x", False, "/a")
+    told = last_failure(failed(tmp_path, RayTaskError("f", "stack", OSError(5, "Input/output error", "/x"))))
+    assert (told.reason, told.may_pass) == ("OSError: [Errno 5] Input/output error: '/x'", True)
+
+
+def test_a_lost_process_may_pass_and_a_process_that_could_not_start_tells_why(tmp_path: Path) -> None:
+    lost = last_failure(failed(tmp_path, ActorDiedError()))
+    assert lost.may_pass
+    assert "its process died" in lost.reason
+    stack = "Traceback:\n  File x\nrethink.spec.SpecError: h2 has numpy 1, not 2\n\n"
+    unfit = last_failure(failed(tmp_path, RayActorError(error_msg=stack, actor_init_failed=True)))
+    assert unfit.may_pass, "another machine may have what this one lacks"
+    assert unfit.reason == "rethink.spec.SpecError: h2 has numpy 1, not 2"
+
+
+def test_a_failure_of_which_tune_keeps_the_text_alone_may_pass(tmp_path: Path) -> None:
+    told = last_failure(failed(tmp_path, None, "Failure # 1\nTuneError: odd\n\n"))
+    assert (told.reason, told.may_pass) == ("TuneError: odd", True)
+    (tmp_path / "error.txt").unlink()
+    assert last_failure(failed(tmp_path / "..", None)).reason == "an unknown reason"
 
 
 class FailsAfterEveryReport(tune.Trainable):

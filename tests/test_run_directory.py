@@ -1,8 +1,10 @@
 """The run directory: nothing recorded is lost, nothing damaged goes unnoticed."""
 
+import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rethink.halving import Decision
 from rethink.metrics import Record
 from rethink.rows import RowWriter, rows_of
 from rethink.run_directory import RunDirectory, find_runs, replace_file
@@ -127,3 +130,56 @@ def test_a_damaged_run_file_is_said_so(run: RunDirectory) -> None:
 def test_a_folder_that_is_no_run_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is no run directory"):
         list(find_runs([tmp_path]))
+
+
+def test_decisions_come_back_in_their_order_and_half_a_line_is_told_of(run: RunDirectory) -> None:
+    decisions = [Decision("abc", 10, 1 / 3, passes=True), Decision("def", 10, 0.1, passes=False)]
+    assert run.read_decisions() == []
+    run.record_decision(decisions[0])
+    with run.decisions_file.open("ab") as file:
+        file.write(b'{"spec_id": "ghi", "epoch": 10, "train_acc')
+    run.record_decision(decisions[1])
+    with pytest.warns(UserWarning, match="1 damaged line"):
+        assert run.read_decisions() == decisions
+
+
+def test_folders_that_have_gone_are_made_again_and_what_is_none_is_named(
+    run: RunDirectory, recwarn: pytest.WarningsRecorder
+) -> None:
+    for folder in (run.rows, run.tensorboard, run.checkpoint("x").parent, run.error_file("x").parent):
+        shutil.rmtree(folder)
+    run.make_whole()
+    run.make_whole()
+    assert all(folder.is_dir() and not any(folder.iterdir()) for folder in (run.rows, run.checkpoint("x").parent))
+    for folder in (run.rows, run.tensorboard, run.tune, run.checkpoint("x").parent, run.start_file("x").parent):
+        folder.rmdir()
+        folder.touch()
+        with pytest.raises(SpecError, match=f"{folder} cannot be written: it is no folder"):
+            run.make_whole()
+        folder.unlink()
+    assert not recwarn
+    run.make_whole()
+    run.error_file("x").parent.rmdir()
+    run.error_file("x").parent.touch()
+    with pytest.warns(UserWarning, match="errors cannot be written: it is no folder"):
+        run.make_whole()
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_has_no_space_for(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = writer(run)
+    monkeypatch.setattr(os, "fsync", full)
+    for write, path in (
+        (lambda: rows.append(record(1)), run.rows / "abc-0001.jsonl"),
+        (lambda: run.record_outcome("abc", "error", 1), run.outcomes_file),
+        (lambda: run.record_decision(Decision("abc", 1, 0.5, passes=True)), run.decisions_file),
+        (lambda: replace_file(run.root / "x", b"x"), run.root / "x"),
+    ):
+        with pytest.raises(OSError, match="No space left on device") as raised:
+            write()
+        assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path))
+
+
+def full(file: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

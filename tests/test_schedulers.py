@@ -1,15 +1,20 @@
 """The schedulers on a real Tune: stops in the very epoch of the fit, longest first, halving inside cells."""
 
+import errno
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray import tune
+from ray.tune import TuneError
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from rethink.failures import TrialError
 from rethink.halving import Rungs, SuccessiveHalving
 from rethink.protocol import complete
+from rethink.reporter import faults_of_the_sweep
 from rethink.run_directory import Outcome, RunDirectory
 from rethink.schedulers import HalvingInCells, StopAtInterpolation, longest_first
 from rethink.spec import TrialSpec
@@ -110,7 +115,41 @@ def test_trials_of_another_corruption_level_can_never_cause_a_stop(
     for name, specs in (("alone", behind), ("together", [*ahead, *behind])):
         run = RunDirectory(tmp_path / name)
         run.root.mkdir()
-        outcomes[name] = run_trials(run, specs, HalvingInCells(Rungs(halving)))
+        outcomes[name] = run_trials(run, specs, HalvingInCells(Rungs(halving, run.record_decision)))
     ends = [(outcomes["together"][s.spec_id].stop_reason, outcomes["together"][s.spec_id].epoch) for s in behind]
     assert ends == [("max_epochs", 8), ("scheduler", 2), ("max_epochs", 8)]
     assert {s.spec_id: outcomes["together"][s.spec_id] for s in behind} == outcomes["alone"]
+    taken = [(d.spec_id, d.epoch, d.passes) for d in RunDirectory(tmp_path / "alone").read_decisions()]
+    first, second, third = (s.spec_id for s in behind)
+    passed = [(spec_id, epoch, True) for spec_id in (first, third) for epoch in (2, 4, 8)]
+    assert sorted(taken) == sorted([*passed, (second, 2, False)])
+
+
+@pytest.mark.parametrize(
+    ("where", "ends"), [("checkpoints/x.pt", True), ("../elsewhere/x", False)], ids=["under the run", "elsewhere"]
+)
+def test_a_full_disk_under_the_run_ends_the_sweep(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, where: str, ends: bool
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", str((run.root / where).resolve()))
+    monkeypatch.setattr("rethink.schedulers.last_failure", lambda trial: TrialError.of(full))
+    scheduler = StopAtInterpolation(run)
+    if not ends:
+        scheduler.on_trial_error(None, Trial("x", stub=True))
+        return
+    with pytest.raises(OSError, match="goes on with `rethink resume`, once there is space") as told:
+        fail_in_tune(scheduler)
+    assert str(full) in str(told.value)
+
+
+def fail_in_tune(scheduler: StopAtInterpolation) -> None:
+    with faults_of_the_sweep():
+        try:
+            scheduler.on_trial_error(None, Trial("x", stub=True))
+        except OSError:
+            raise TuneError("of what the scheduler raises Tune keeps the text")  # noqa: B904
+
+
+def test_what_tune_itself_fails_by_stays_as_it_is() -> None:
+    with pytest.raises(TuneError, match="of its own"), faults_of_the_sweep():
+        raise TuneError("of its own")

@@ -107,8 +107,9 @@ def test_a_resumed_search_ranks_against_what_is_recorded(runs: dict[str, RunDire
     worst = min(cell, key=lambda spec: float(recorded_rows(run, spec)[rung - 1]["train_accuracy"]))
     for path in [*run.rows.glob(f"{worst.spec_id}-*"), run.checkpoint(worst.spec_id)]:
         path.unlink(missing_ok=True)
-    outcomes = [line for line in run.outcomes_file.read_text().splitlines() if worst.spec_id not in line]
-    run.outcomes_file.write_text("".join(f"{line}\n" for line in outcomes))
+    for file in (run.outcomes_file, run.decisions_file):
+        lines = [line for line in file.read_text().splitlines() if worst.spec_id not in line]
+        file.write_text("".join(f"{line}\n" for line in lines))
     assert main(["resume", str(run.root)]) == 0
     assert run.read_outcomes()[0][worst.spec_id] == Outcome(worst.spec_id, "scheduler", rung)
     assert len(recorded_rows(run, worst)) == rung

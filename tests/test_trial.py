@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rethink.checkpoints import Checkpoints
 from rethink.data.beton import PreparedData
 from rethink.data.places import DataPlaces
 from rethink.metrics import Record
+from rethink.rows import rows_of
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
 from rethink.training import Training
@@ -94,6 +96,59 @@ def test_a_row_that_a_crash_lost_after_its_checkpoint_is_written_again(
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     assert start(spec).run_until(lambda: True).fitted
     assert recorded_rows(run, spec) == complete
+
+
+@pytest.mark.parametrize("fault", ["gone", "empty", "a row altered", "all cut in the middle"])
+def test_rows_that_only_the_checkpoint_knows_of_are_written_again(
+    start: Callable[[TrialSpec], Trial],
+    settings: TrialSettings,
+    make_spec: MakeSpec,
+    make_training: Callable[..., Training],
+    fault: str,
+) -> None:
+    spec, run = make_spec(max_epochs=7), RunDirectory(settings.run)
+    cut = start(spec)
+    run_epochs(cut, 4)
+    cut.save(run.checkpoint(spec.spec_id))
+    run_epochs(cut, 1)
+    (path,) = run.rows.iterdir()
+    lines = path.read_bytes().splitlines(keepends=True)
+    if fault == "gone":
+        path.unlink()
+    elif fault == "empty":
+        path.write_bytes(b"")
+    elif fault == "a row altered":
+        path.write_bytes(b"".join(lines).replace(b'"images_seen": 400', b'"images_seen": 500'))
+    else:
+        path.write_bytes(b"".join([lines[0], lines[2], lines[-1][:40]]))
+    assert start(spec).run_until(lambda: False).epoch == 7
+    assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
+    assert [row["row"] for row in recorded_rows(run, spec)] == list(range(1, len(recorded_rows(run, spec)) + 1))
+
+
+def test_rows_written_again_have_the_times_that_were_measured(
+    start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
+) -> None:
+    spec, run = make_spec(max_epochs=7), RunDirectory(settings.run)
+    start(spec).run_until(lambda: False)
+    whole = rows_of(run.read_attempts(spec.spec_id))
+    shutil.rmtree(run.rows)
+    run.rows.mkdir()
+    start(spec)
+    assert rows_of(run.read_attempts(spec.spec_id)) == whole
+
+
+def test_a_trial_restored_at_a_rung_says_so_again(settings: TrialSettings, make_spec: MakeSpec) -> None:
+    """It may have died before the search heard of it; what it says twice is judged once."""
+    ranked = dataclasses.replace(settings, report_epochs=frozenset({2, 6}))
+    spec, store = make_spec(max_epochs=9), DataStore(ranked)
+    cut = Trial(spec, ranked, store)
+    cut.run_until(lambda: False)
+    cut.save(RunDirectory(ranked.run).checkpoint(spec.spec_id))
+    cut.close()
+    again = Trial(spec, ranked, store)
+    assert [again.run_until(lambda: False).epoch for _ in range(3)] == [2, 6, 9]
+    assert len(recorded_rows(RunDirectory(ranked.run), spec)) == 9
 
 
 def test_the_state_that_tune_keeps_is_the_trials_own(

@@ -90,7 +90,7 @@ def exported(run: RunDirectory, tmp_path: Path) -> Path:
 
 def state_of(training: Training) -> TrialState:
     spec = training.spec
-    said = {"run_id": "0", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "0", "record": None}
+    said = {"run_id": "0", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "0", "rows": []}
     return TrialState(**said, training=training.state_dict())
 
 

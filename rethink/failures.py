@@ -1,0 +1,49 @@
+"""What a trial's failure was, told by the process that saw it to the one that decides: a line, and may it pass."""
+
+import contextlib
+import errno
+import traceback
+from collections.abc import Iterator
+
+import torch
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or a user's share of it
+_MAY_PASS = (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+
+
+class TrialError(Exception):
+    """A failure of a trial. Its arguments are plain, as the user's own exceptions may not survive pickling.
+
+    Attributes:
+        reason: One line: the exception and what it says.
+        may_pass: Whether a restart may cure it. A lost process or machine, a file system that fails and a lack of
+            memory may pass; whatever else the trial's own code raises would be raised again.
+        full_disk: The file that a full disk had no space for, if that was it.
+    """
+
+    def __init__(self, reason: str, may_pass: bool, full_disk: str | None = None) -> None:
+        super().__init__(reason, may_pass, full_disk)
+        self.reason, self.may_pass, self.full_disk = reason, may_pass, full_disk
+
+    def __str__(self) -> str:
+        return self.reason
+
+    @classmethod
+    def of(cls, error: BaseException) -> "TrialError":
+        """What this exception means for the trial in whose code it arose."""
+        full = isinstance(error, OSError) and error.errno in FULL and error.filename
+        said = traceback.format_exception_only(error)[-1].strip().splitlines() or [type(error).__name__]
+        return cls(said[0], isinstance(error, _MAY_PASS) or _lacks_memory(error), str(full) if full else None)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Turn whatever a trial's code raises into a TrialError; `sys.exit` too, which would end the process in silence."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise TrialError.of(error) from error
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # torch's, on the CPU

@@ -1,6 +1,7 @@
 """The seed's figures of curves: inputs, BatchNorm, explicit regularizers, also on ImageNet; each where it is due."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -32,31 +33,38 @@ EXPLICIT = "Effect of Explicit Regularization on\nGeneralization Performance"
 SEEDS_VARIANTS = "imagenet_regularization"  # of the figures of ImageNet
 
 Scale = Callable[[pd.DataFrame], str]
+MakeFigure = Callable[[], Figure]
 
 
-def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, Figure]]:
-    """(file name, figure) for every comparison that these trials contain, each with the scale of its own."""
+def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
+    """(file name, what draws it) for every comparison that these trials contain, each with the scale of its own."""
     inputs = inputs_of(frames.trials)
     if inputs is not None:
         title = "Effect of different inputs on"
         loss, accuracy = (Subject(f"{title} {end}", *inputs) for end in ("convergence", "training"))
         scale = scale_of(inputs[0])
-        yield "inputs_loss", curves_figure(loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs(), across)
-        yield "inputs_accuracy", curves_figure(accuracy, frames.epochs, STEPS, [TRAIN], scale, None, across)
+        yield (
+            "inputs_loss",
+            partial(curves_figure, loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs(), across),
+        )
+        yield "inputs_accuracy", partial(curves_figure, accuracy, frames.epochs, STEPS, [TRAIN], scale, None, across)
     norms = batch_norms_of(frames.trials)
     if norms is not None:
         subject = Subject("Effect of Implicit Regularisation", *norms)
         scale, published = scale_of(norms[0]), _published_norm()
-        yield "batch_norm", curves_figure(subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published, across)
+        yield (
+            "batch_norm",
+            partial(curves_figure, subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published, across),
+        )
     explicit = regularizers_of(frames.trials)
     if explicit is not None:
         subject, scale = Subject(EXPLICIT, *explicit), scale_of(explicit[0])
-        figure = curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
+        figure = partial(curves_figure, subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
         yield "explicit_regularization", figure
     for name, imagenet in imagenet_of(frames.trials).items():
         title, ends = (EXPLICIT, _published_variants()) if name == SEEDS_VARIANTS else (f"{EXPLICIT} (Table 2)", None)
         subject, scale = Subject(title, *imagenet), scale_of(imagenet[0])
-        yield name, curves_figure(subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
+        yield name, partial(curves_figure, subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
 
 
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]

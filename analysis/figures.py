@@ -1,45 +1,78 @@
 """Runs in, the files of every figure and table that their trials contain out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TypeVar
 
 from analysis import style
 from analysis.captions import scale
-from analysis.comparisons import Scale, curve_figures
+from analysis.comparisons import MakeFigure, Scale, curve_figures
 from analysis.epochs_figure import epochs_figure
 from analysis.error_figure import error_figure
 from analysis.frames import Frames, load
 from analysis.lines import levels_of
 from analysis.rates_figure import rates_figure, rates_of
 from analysis.tables import to_markdown
+from rethink.outputs import write
 from rethink.run_directory import find_runs
 from rethink.run_record import RunRecord
 from rethink.spec import SpecError
 
+MOST_REASON = 300  # characters of why a figure failed
 Runs = Mapping[str, RunRecord]  # run.json by the run's name
+T = TypeVar("T")
 
 
-def draw(run_paths: Sequence[str | Path], folder: str | Path) -> list[Path]:
-    """Write each figure as .png and .svg, and tables.md, into a folder; return the paths.
+@dataclass(frozen=True)
+class Drawn:
+    """The files that were written, and the names of the figures that could not be drawn."""
 
-    Raises what `load` raises, and SpecError for runs that asked for no trial.
+    written: list[Path]
+    failed: list[str]
+
+
+def draw(run_paths: Sequence[str | Path], folder: str | Path) -> Drawn:
+    """Write each figure as .png and .svg, and tables.md, into a folder.
+
+    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises what `load` raises,
+    OSError for what cannot be written, and SpecError for runs that asked for no trial.
     """
     frames, runs = load(*run_paths), read_runs(run_paths)
     drawn = figures(frames, runs)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, figure in drawn:
-        written += style.write(figure, folder / name)
+    written, failed = [], []
+    for name, make in drawn:
+        files = attempt(name, partial(_files, make, folder / name))
+        written += [*(files or ())]
+        failed += [] if files else [name]
+        for path, content in (files or {}).items():
+            write(path, content)
     tables = folder / "tables.md"
-    tables.write_text(to_markdown(frames, scale(frames.trials, created(runs))), encoding="utf-8")
-    return [*written, tables]
+    write(tables, to_markdown(frames, scale(frames.trials, created(runs))).encode())
+    return Drawn([*written, tables], failed)
 
 
-def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, Figure]]:
-    """(file name, figure) for every figure that the trials contain, up to `across` panels side by side.
+def _files(make: MakeFigure, path: Path) -> dict[Path, bytes]:
+    return style.files(make(), path)
+
+
+def attempt(name: str, draw: Callable[[], T]) -> T | None:
+    """What `draw` makes, as on every machine; None, and a warning in one line, if it fails, for whatever reason."""
+    try:
+        with style.own():
+            return draw()
+    except Exception as error:  # a figure is worth no run's end, its tables or the other figures
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_REASON]
+        warnings.warn(f"the figure {name} could not be drawn ({reason})", stacklevel=2)
+        return None
+
+
+def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
+    """(file name, what draws it) for every figure that the trials contain, up to `across` panels side by side.
 
     Raises SpecError for no trials.
     """
@@ -52,7 +85,7 @@ def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[
 
 def read_runs(run_paths: Sequence[str | Path]) -> Runs:
     """What run.json says of each run, by the run's name. Raises SpecError for one that is damaged."""
-    return {run.root.resolve().name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
+    return {run.name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
 
 
 def created(runs: Runs) -> dict[str, str]:
@@ -60,15 +93,15 @@ def created(runs: Runs) -> dict[str, str]:
     return {name: run.created.isoformat() for name, run in runs.items()}
 
 
-def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, Figure]]:
-    """(file name, figure); the figures over the level, too, where no other has anything to show."""
+def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, MakeFigure]]:
+    """(file name, what draws it); the figures over the level, too, where no other has anything to show."""
     others = list(curve_figures(frames, scale_of, across))
     rates = rates_of(frames.trials)
     if rates is not None:
-        others.append(("learning_rate", rates_figure(rates, scale_of(rates), across)))
+        others.append(("learning_rate", partial(rates_figure, rates, scale_of(rates), across)))
     levels = levels_of(frames.trials)
     if not levels.empty or not others:
         trials = frames.trials if levels.empty else levels
-        yield "epochs_to_fit", epochs_figure(trials, scale_of(trials), across)
-        yield "test_error", error_figure(trials, scale_of(trials), classes)
+        yield "epochs_to_fit", partial(epochs_figure, trials, scale_of(trials), across)
+        yield "test_error", partial(error_figure, trials, scale_of(trials), classes)
     yield from others

@@ -32,7 +32,7 @@ def load(*paths: str | Path) -> Frames:
     together or were written by another version. Warns of damaged lines and files, of rows that only Ray's log still
     has, and of outcomes that the rows do not show.
     """
-    runs = {run.root.resolve().name: run for run in find_runs([Path(path) for path in paths])}
+    runs = {run.name: run for run in find_runs([Path(path) for path in paths])}
     if not paths or len(runs) < len(paths):
         raise SpecError(
             f"{len(paths)} run directories with {len(runs)} names: give at least one, each a name of its own"

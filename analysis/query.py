@@ -1,16 +1,26 @@
-"""SQL over the frames, by DuckDB: tables `trials`, `epochs`, `cells`, `slowdowns` and `effects`."""
+"""SQL over the frames, by DuckDB: tables `trials`, `epochs`, `cells`, `slowdowns` and `effects`.
 
+A query only asks. It sees these tables and nothing else: no file, no network, no setting and no Python variable; and it
+is bounded in time, in memory and in the size of its answer.
+"""
+
+import atexit
+import csv
 import io
 import json
+import os
 import re
+import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from analysis.effects import effects
 from analysis.frames import Frames
@@ -18,6 +28,11 @@ from analysis.slowdowns import slowdowns
 from analysis.summary import summary
 from rethink.spec import SpecError
 
+MOST_SECONDS, MOST_GIGABYTES, MOST_ANSWER_GIGABYTES = 60, 4, 1  # of a query, of its work, and of what it answers
+LIMITS = (
+    f"A query may take {MOST_SECONDS} seconds and {MOST_GIGABYTES} GB of memory, and answer with "
+    f"{MOST_ANSWER_GIGABYTES} GB; it sees the tables, and no files"
+)
 TABLES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "trials": lambda frames: frames.trials,
     "epochs": lambda frames: frames.epochs,
@@ -27,36 +42,70 @@ TABLES: dict[str, Callable[[Frames], pd.DataFrame]] = {
 }
 _CHEAP = {"trials", "epochs"}  # always there; the others are computed where a query says their name
 _AGGREGATE = re.compile(r"\(\s*(distinct\s+)?(\w+\.)?(epochs|images)_to_fit\b", re.IGNORECASE)
+_GIGABYTE = 10**9
+_PATIENCE = 1.0  # seconds that an interrupted query is given to end
+_SHOWN = 60  # characters of a refused query
+_CLOSED: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,  # Python's variables are no tables
+    "temp_directory": "",  # else a query may fill the disk
+    "memory_limit": f"{MOST_GIGABYTES}GB",
+}
 _NULLABLE = {
     **dict.fromkeys((pa.int8(), pa.int16(), pa.int32(), pa.int64()), pd.Int64Dtype()),
     **dict.fromkeys((pa.float32(), pa.float64()), pd.Float64Dtype()),
     pa.bool_(): pd.BooleanDtype(),
 }
+# Types whose values Arrow has only as DuckDB's own bytes, or not at all
+_UNREADABLE = re.compile(r"\b(BIT|BIGNUM|VARIANT|UNION|GEOMETRY|TIME WITH TIME ZONE)\b")
 
 
 def query(frames: Frames, sql: str) -> pd.DataFrame:
-    """The answer of one SQL query; `level` may be said for `label_corruption`.
+    """The answer of one SELECT, as `ask` gives it, with columns that hold nulls."""
+    return _frame(ask(frames, sql))
 
-    Warns where an aggregate of epochs to fit would leave out trials that did not fit. Raises SpecError, in one line,
-    for what DuckDB cannot answer.
+
+def ask(frames: Frames, sql: str) -> pa.Table:
+    """The answer of one SELECT; `level` may be said for `label_corruption`.
+
+    Warns where an aggregate of epochs to fit would leave out trials that did not fit.
+
+    Raises:
+        SpecError: In one line: what DuckDB cannot answer, is no single SELECT, or takes more than LIMITS.
+        KeyboardInterrupt: Ctrl-C; the query is told to end.
     """
-    connection = duckdb.connect()
+    sql = _as_unicode(sql)
+    connection = duckdb.connect(config=_CLOSED)
+    _check_one_select(connection, sql)
+    for name in _CHEAP | (TABLES.keys() & set(re.findall(r"\w+", sql.lower()))):
+        _add_table(connection, name, TABLES[name](frames))
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    _warn_of_the_unfitted(frames.trials, sql)
+    return _within_limits(connection, lambda: _answer(connection, sql))
+
+
+def _as_unicode(sql: str) -> str:
+    """The text, also where Python took it from the command line in a locale that does not know its characters."""
     try:
-        for name in _CHEAP | (TABLES.keys() & set(re.findall(r"\w+", sql.lower()))):
-            _add_table(connection, name, TABLES[name](frames))
-        _warn_of_the_unfitted(frames.trials, sql)
-        relation = connection.sql(sql)
-        if relation is None:
-            raise SpecError(f"{sql!r} answers with no table: say select ...")
-        twice = sorted({name for name in relation.columns if relation.columns.count(name) > 1})
-        if twice:
-            raise SpecError(f"several columns are named {', '.join(twice)}: give each a name of its own with `as`")
-        answer: pd.DataFrame = relation.to_arrow_table().to_pandas(types_mapper=_NULLABLE.get)
+        return os.fsencode(sql).decode()
+    except UnicodeError:
+        raise SpecError(f"{_shown(sql)} is no UTF-8") from None
+
+
+def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        kinds = [statement.type.name for statement in connection.extract_statements(sql)]
     except duckdb.Error as error:
-        raise SpecError(" ".join(str(error).split())) from error
-    finally:
-        connection.close()
-    return answer
+        raise _one_line(error) from error
+    if not kinds:
+        raise SpecError(f"{sql!r} answers with no table: say select ...")
+    if kinds == ["MULTI"]:
+        raise SpecError(f"{_shown(sql)} is not allowed: a PIVOT needs its values, as in `on level in (0, 1)`")
+    if kinds != ["SELECT"]:
+        raise SpecError(f"{_shown(sql)} is not allowed ({', '.join(kinds)}): exactly one SELECT statement")
 
 
 def _add_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
@@ -75,34 +124,132 @@ def _warn_of_the_unfitted(trials: pd.DataFrame, sql: str) -> None:
         )
 
 
-def to_table(answer: pd.DataFrame) -> bytes:
+def _frame(answer: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = answer.to_pandas(types_mapper=_NULLABLE.get)
+    return frame
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    try:
+        relation = connection.sql(sql)
+        _check_columns(relation)
+        batches, size = [], 0
+        reader = relation.to_arrow_reader()
+        for batch in reader:
+            batches.append(batch)
+            size += batch.nbytes
+            if size > MOST_ANSWER_GIGABYTES * _GIGABYTE:
+                raise SpecError(f"the answer is larger than {MOST_ANSWER_GIGABYTES} GB: ask for fewer rows or columns")
+    except duckdb.OutOfMemoryException as error:
+        raise SpecError(f"the query needs more than {MOST_GIGABYTES} GB of memory: ask for fewer rows") from error
+    except duckdb.Error as error:
+        raise _one_line(error) from error
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _check_columns(relation: duckdb.DuckDBPyRelation) -> None:
+    twice = sorted({name for name in relation.columns if relation.columns.count(name) > 1})
+    if twice:
+        raise SpecError(f"several columns are named {', '.join(twice)}: give each a name of its own with `as`")
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        if _UNREADABLE.search(str(kind)):
+            raise SpecError(
+                f"column {name} is of type {kind}, which no answer can hold: cast it, as in {name}::varchar"
+            )
+
+
+def _within_limits(connection: duckdb.DuckDBPyConnection, ask: Callable[[], pa.Table]) -> pa.Table:
+    """What `ask` answers, in a thread of its own: DuckDB does not look at Ctrl-C while it works."""
+    asked: Future[pa.Table] = Future()
+    thread = threading.Thread(target=_settle, args=(asked, ask), daemon=True)
+    thread.start()
+    try:
+        answer = asked.result(MOST_SECONDS)
+    except TimeoutError:
+        _end(connection, thread, 2)
+        raise SpecError(f"the query takes more than {MOST_SECONDS} seconds: ask for fewer rows") from None
+    except KeyboardInterrupt:
+        _end(connection, thread, 130)
+        raise
+    return answer
+
+
+def _settle(asked: "Future[pa.Table]", ask: Callable[[], pa.Table]) -> None:
+    try:
+        asked.set_result(ask())
+    except BaseException as error:  # whoever waits for the answer raises it
+        asked.set_exception(error)
+
+
+def _end(connection: duckdb.DuckDBPyConnection, thread: threading.Thread, status: int) -> None:
+    connection.interrupt()
+    thread.join(_PATIENCE)
+    if thread.is_alive():  # in one of the few operators that look seldom: Python's end would wait for it, and complain
+        atexit.register(os._exit, status)
+
+
+def _one_line(error: duckdb.Error) -> SpecError:
+    return SpecError(" ".join(str(error).split()))
+
+
+def _shown(sql: str) -> str:
+    text = " ".join(sql.split())
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
+def encoded(answer: pa.Table, form: str) -> bytes:
+    """The answer in one of FORMATS. Raises SpecError for a column that the format cannot hold."""
+    encode = FORMATS[form]
+    try:
+        return encode(answer)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        for name in answer.column_names:
+            _check_column(answer.select([name]), form)
+        raise SpecError(f"the answer cannot be written as {form}: {error}") from error
+
+
+def _check_column(column: pa.Table, form: str) -> None:
+    try:
+        FORMATS[form](column)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        (field,) = column.schema
+        reason = f"column {field.name}, of type {field.type}, cannot be written as {form} ({error})"
+        raise SpecError(f"{reason}: choose another --format, or cast it") from error
+
+
+def _to_table(answer: pa.Table) -> bytes:
     """An aligned table for the terminal, whole."""
-    return (answer.astype(object).map(_text).to_string(index=False) + "\n").encode()
+    texts = {name: [_text(value) for value in answer[name].to_pylist()] for name in answer.column_names}
+    return (pd.DataFrame(texts, dtype=object).to_string(index=False) + "\n").encode()
 
 
-def to_csv(answer: pd.DataFrame) -> bytes:
+def _to_csv(answer: pa.Table) -> bytes:
     """CSV with a header; a null is empty."""
-    return answer.to_csv(index=False).encode()
+    file = io.StringIO()
+    lines = csv.writer(file, lineterminator="\n")
+    lines.writerow(answer.column_names)
+    lines.writerows(zip(*(answer[name].to_pylist() for name in answer.column_names), strict=True))
+    return file.getvalue().encode()
 
 
-def to_json(answer: pd.DataFrame) -> bytes:
-    """A JSON array with an object a row; times as ISO 8601."""
-    rows = pa.Table.from_pandas(answer, preserve_index=False).to_pylist()
-    return (json.dumps(rows, indent=1, default=_iso) + "\n").encode()
+def _to_json(answer: pa.Table) -> bytes:
+    """A JSON array with an object a row; times as ISO 8601. JSON has no NaN and no infinity: ValueError."""
+    return (json.dumps(answer.to_pylist(), indent=1, default=_iso, allow_nan=False) + "\n").encode()
 
 
-def to_parquet(answer: pd.DataFrame) -> bytes:
-    """A Parquet file."""
+def _to_parquet(answer: pa.Table) -> bytes:
+    """A Parquet file, of which pandas makes the columns that `query` gives."""
+    about = pa.Schema.from_pandas(_frame(answer.slice(0, 0)), preserve_index=False).metadata
     file = io.BytesIO()
-    answer.to_parquet(file, index=False)
+    pq.write_table(answer.replace_schema_metadata(about), file)
     return file.getvalue()
 
 
-FORMATS = {"table": to_table, "csv": to_csv, "json": to_json, "parquet": to_parquet}
+FORMATS = {"table": _to_table, "csv": _to_csv, "json": _to_json, "parquet": _to_parquet}
 
 
 def _text(value: Any) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    if value is None:
         return "null"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 

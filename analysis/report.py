@@ -1,9 +1,11 @@
 """One self-contained HTML file about any number of runs: figures, tables, statistics, trials, how to reproduce them."""
 
 import base64
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis.captions import scale
+from analysis.comparisons import MakeFigure
 from analysis.example_images import example_images
-from analysis.figures import Runs, created, figures, read_runs
+from analysis.figures import Runs, attempt, created, figures, read_runs
 from analysis.frames import Frames, load
 from analysis.statistics_tables import statistics_tables
 from analysis.svg import embedded
 from analysis.table import Table
 from analysis.tables import READING, published_tables
 from analysis.trial_tables import MOST_TRIALS, all_trials, trial_tables
-from rethink.run_directory import RunDirectory, find_runs, replace_file
+from rethink.outputs import write
+from rethink.run_directory import RunDirectory, find_runs
 from rethink.run_record import RunRecord
 
 _PAGE = Path(__file__).parent / "page"
@@ -30,10 +34,12 @@ _EXAMPLE = re.compile(r"(?P<dataset>.+)/(?P<pixels>[a-z_]*?)_?p(?P<level>[\d.e-]
 def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
     """Write the report of these runs to a file. Raises what `load` raises, and ValueError for runs without trials."""
     frames, runs = load(*run_paths), read_runs(run_paths)
-    directories = {run.root.resolve().name: run for run in find_runs([Path(one) for one in run_paths])}
+    directories = {run.name: run for run in find_runs([Path(one) for one in run_paths])}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["quoted"] = shlex.quote
+    script = (_PAGE / "report.js").read_text(encoding="utf-8")
     page = environment.get_template("report.html").render(
         title=f"rethink report: {', '.join(dict.fromkeys(_spaced(run.sweep) for run in runs.values()))}",
         scale=scale(frames.trials, created(runs)) if len(frames.trials) else "no trial",
@@ -48,9 +54,10 @@ def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
         examples=list(_examples(directories)),
         reproduce=[_reproduction(name, run, frames.trials[frames.trials["run"] == name]) for name, run in runs.items()],
         css=Markup((_PAGE / "report.css").read_text(encoding="utf-8")),
-        script=Markup((_PAGE / "report.js").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=_base64(hashlib.sha256(script.encode()).digest()),
     )
-    replace_file(path.absolute(), page.encode())
+    write(path, page.encode())
 
 
 def _tiles(frames: Frames) -> list[tuple[str, str]]:
@@ -96,16 +103,16 @@ def _runs_table(trials: pd.DataFrame, runs: Runs) -> Table:
 
 def _sweeps(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
     """Figures, published tables and statistics of each sweep, its runs taken together."""
-    for sweep in dict.fromkeys(run.sweep for run in runs.values()):
+    for number, sweep in enumerate(dict.fromkeys(run.sweep for run in runs.values()), start=1):
         own = {name: run for name, run in runs.items() if run.sweep == sweep}
         part = _of_runs(frames, list(own))
         if part.trials.empty:
             continue
         yield {
-            "name": sweep,
+            "id": f"sweep-{number}",  # a name may hold anything
             "title": _title(sweep),
             "scale": scale(part.trials, created(own)),
-            "figures": list(_figures(part, own)),
+            "figures": list(_figures(part, own, f"sweep-{number}")),
             "published": published_tables(part),
             "statistics": statistics_tables(part.trials),
         }
@@ -116,16 +123,20 @@ def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
     return Frames(trials[trials["run"].isin(names)], epochs[epochs["run"].isin(names)], 0, 0)
 
 
-def _figures(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
+def _figures(frames: Frames, runs: Runs, section: str) -> Iterator[dict[str, Any]]:
     """Each figure as it stands on paper, and, where that is wider than a phone, with its panels one below another."""
-    sweep = next(iter(runs.values())).sweep
-    for (name, figure), (_, narrow) in zip(figures(frames, runs), figures(frames, runs, across=1), strict=True):
-        title = figure.texts[0].get_text().replace("\n", " ")
-        drawings = {"": figure}
-        if figure.get_figwidth() > narrow.get_figwidth():
-            drawings = {"wide": figure, "narrow": narrow}
-        svgs = [(kind, Markup(embedded(one, f"{sweep}-{name}{kind}"))) for kind, one in drawings.items()]
-        yield {"title": title, "drawings": svgs}
+    for (name, make), (_, make_narrow) in zip(figures(frames, runs), figures(frames, runs, across=1), strict=True):
+        shown = attempt(name, partial(_drawings, make, make_narrow, f"{section}-{name}"))
+        yield shown or {"title": f"The figure {name} could not be drawn: the command says why.", "drawings": []}
+
+
+def _drawings(make: MakeFigure, make_narrow: MakeFigure, name: str) -> dict[str, Any]:
+    figure, narrow = make(), make_narrow()
+    title = figure.texts[0].get_text().replace("\n", " ")
+    drawings = {"": figure}
+    if figure.get_figwidth() > narrow.get_figwidth():
+        drawings = {"wide": figure, "narrow": narrow}
+    return {"title": title, "drawings": [(kind, Markup(embedded(one, name + kind))) for kind, one in drawings.items()]}
 
 
 def _examples(runs: Mapping[str, RunDirectory]) -> list[tuple[str, str]]:

@@ -1,11 +1,14 @@
 """How every figure looks: one or two paper columns wide, told apart by colour, marker and dash, readable in gray."""
 
+import contextlib
+import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -24,6 +27,8 @@ PANEL_TITLE_CHARACTERS, NOTE_CHARACTERS = 22, 22.8  # to the inch
 LINE_HEIGHT = 0.125  # inches, of the small print
 SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
 GREY = "#555555"
+PLAIN: dict[str, Any] = {"parse_math": False}  # a name may hold a $, which is no mathematics
+QUIET: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28, **PLAIN}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,14 @@ def look(index: int) -> Look:
     return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[index % len(_DASHES)])
 
 
+@contextlib.contextmanager
+def own() -> Iterator[None]:
+    """Matplotlib's own settings, whatever the user's matplotlibrc or style says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
+
+
 def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], across: int) -> tuple[Figure, list[Axes]]:
     """A titled figure of any height, with room for `below` lines of small print under its axes.
 
@@ -85,16 +98,15 @@ def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], acr
     height = head + PLOT_HEIGHT + (rows - 1) * step + foot
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
-    figure.text(PADDING / width, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top")
-    quiet: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28}
-    figure.text(PADDING / width, 1 - subtitle_at / height, subtitle, **quiet)
+    figure.text(PADDING / width, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top", **PLAIN)
+    figure.text(PADDING / width, 1 - subtitle_at / height, subtitle, **QUIET)
     axes = []
     for number, text in enumerate(titles):
         row, column = divmod(number, columns)
         left, bottom = column * width / columns + MARGIN_LEFT, foot + (rows - 1 - row) * step  # inches
         place = (left / width, bottom / height, plot_width / width, PLOT_HEIGHT / height)
         axes.append(_plain_axes(figure, place))
-        axes[-1].set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28)
+        axes[-1].set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28, **PLAIN)
     return figure, axes
 
 
@@ -133,7 +145,7 @@ def log_epochs(axes: Axes) -> None:
 def small_print(figure: Figure, text: str, rows: int) -> None:
     """Lines of text at the foot of the figure."""
     top = (rows * LINE_HEIGHT + 0.5 * PADDING) / figure.get_figheight()
-    figure.text(PADDING / figure.get_figwidth(), top, text, fontsize=SMALL, color=GREY, va="top", linespacing=1.28)
+    figure.text(PADDING / figure.get_figwidth(), top, text, **QUIET)
 
 
 def handle(label: str, look: Look) -> Line2D:
@@ -143,7 +155,7 @@ def handle(label: str, look: Look) -> Line2D:
 
 def legend(figure: Figure, handles: list[Line2D], columns: int, rows: int) -> None:
     """A legend whose upper edge is `rows` lines above the foot of the figure."""
-    figure.legend(
+    drawn = figure.legend(
         handles=handles,
         ncols=columns,
         loc="upper left",
@@ -156,11 +168,12 @@ def legend(figure: Figure, handles: list[Line2D], columns: int, rows: int) -> No
         handlelength=3.2,
         columnspacing=1.5,
     )
+    for text in drawn.get_texts():
+        text.set_parse_math(False)
 
 
-def write(figure: Figure, path: Path) -> list[Path]:
-    """Write path.png (200 dpi) and path.svg, the same bytes whenever the figure is the same."""
-    png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
-    figure.savefig(png, dpi=200)
-    svg.write_text(to_svg(figure), encoding="utf-8")
-    return [png, svg]
+def files(figure: Figure, path: Path) -> dict[Path, bytes]:
+    """path.png (200 dpi) and path.svg, the same bytes whenever the figure is the same."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=200)
+    return {path.with_suffix(".png"): png.getvalue(), path.with_suffix(".svg"): to_svg(figure).encode()}

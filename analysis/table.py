@@ -1,7 +1,10 @@
 """A table of texts, for Markdown and for the report."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_MARKUP = re.compile(r"\||<(?=[A-Za-z/!?])|\](?=\()")
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,12 @@ class Table:
 
     def to_markdown(self) -> str:
         """A section of a Markdown document."""
-        lines = [self.head, ["---"] * len(self.head), *self.rows]
-        table = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+        lines = [[plain(cell) for cell in line] for line in (self.head, *self.rows)]
+        lines.insert(1, ["---"] * len(self.head))
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"## {self.title}\n\n{self.about}\n\n{table}"
+
+
+def plain(text: str) -> str:
+    """A text that Markdown shows as it is: no cell's end, no HTML, no link."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -14,7 +14,7 @@ from analysis.imagenet_tables import table_2, variants_table
 from analysis.lines import levels_of
 from analysis.published import read
 from analysis.rates_figure import rates_of
-from analysis.table import Table
+from analysis.table import Table, plain
 from analysis.table_rows import (
     CONDITION,
     IN_NETWORK,
@@ -65,7 +65,11 @@ def published_tables(frames: Frames) -> list[Table]:
 
 def to_markdown(frames: Frames, scale: str) -> str:
     """All of them, with the scale of ours and the source of what was published."""
-    head = ["# Tables", f"Ours: {scale}. n counts trials; ±: sample standard deviation over the n trials.", READING]
+    head = [
+        "# Tables",
+        f"Ours: {plain(scale)}. n counts trials; ±: sample standard deviation over the n trials.",
+        READING,
+    ]
     return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(frames))]) + "\n"
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.captions import MISSING, network_texts
 from analysis.cells import LEVEL, line_columns
 from analysis.table import Table
+from rethink.checked_files import read_plain
 from rethink.run_directory import RunDirectory
 from rethink.spec import number_text
 
@@ -105,6 +106,8 @@ def _number(value: Any, form: str) -> str:
 
 
 def _last_line(run: RunDirectory, spec_id: str) -> str:
-    path = run.error_file(spec_id)
-    lines = path.read_text(errors="replace").strip().splitlines() if path.is_file() else []
+    try:
+        lines = read_plain(run.error_file(spec_id)).decode(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
     return lines[-1] if lines else "no error file"

@@ -13,17 +13,29 @@ import sweeps
 from rethink import weight_commands
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, folder, run_options, spec_overrides
+from rethink.outputs import check_folder
 from rethink.own_code import line_of, own_code
-from rethink.results import QUERY_FORMATS, answer, keep_trial, rebuild_store, report_runs, show_results
+from rethink.results import (
+    QUERY_FORMATS,
+    QUERY_LIMITS,
+    answer,
+    keep_trial,
+    rebuild_store,
+    report_runs,
+    show_figures,
+    show_results,
+)
 from rethink.run_directory import find_runs
 from rethink.runner import resume, start
 from rethink.spec import SpecError
 from rethink.sweep import Sweep, check_sweep
+from rethink.terminal import at_any_terminal, give_up_if_unwritable
 from rethink.weight_commands import sweep_from
 from rethink.weight_evaluation import told_of_maker
 from rethink.weight_files import read_weights
 
 
+@at_any_terminal
 def main(argv: Sequence[str] | None = None) -> int:
     """The `rethink` command. Returns the exit status."""
     parser = OneLineParser(prog="rethink", description="Sweeps over corrupted data: who generalizes, who memorizes?")
@@ -41,20 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
-    drawn.add_argument("--output", type=Path, help="folder of the figures (default: figures/ in the first run)")
-    asked = commands.add_parser("query", help="an SQL query of the tables trials, epochs, cells, slowdowns and effects")
+    drawn.add_argument("--output", type=folder, help="folder of the figures (default: figures/ in the first run)")
+    asked = commands.add_parser(
+        "query",
+        help="an SQL query of the tables trials, epochs, cells, slowdowns and effects",
+        description=f"The answer of one SELECT. {QUERY_LIMITS}.",
+    )
     asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     asked.add_argument("sql", metavar="SQL", help='such as "select model, level, n, km_median from cells"')
     asked.add_argument("--format", choices=QUERY_FORMATS, default="table", help="default: table")
-    asked.add_argument("--output", type=Path, help="file of the answer (default: print it)")
+    asked.add_argument("--output", type=folder, help="file of the answer (default: print it)")
     reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
     reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
-    reported.add_argument("--output", type=Path, help="the file (default: report.html in the first run)")
+    reported.add_argument("--output", type=folder, help="the file (default: report.html in the first run)")
     stored = commands.add_parser("store", help="write the Parquet store of runs anew, from their rows")
     stored.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
-    labels.add_argument("output", type=Path, help="folder of the CSV files, one for each corruption")
+    labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")
     arguments = parser.parse_args(argv)
     if arguments.command == "run":
         prog = f"rethink run {arguments.sweep}"
@@ -64,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
 
 
+@at_any_terminal
 def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
     """The command line of one sweep file. Returns the exit status: 2, in one line, for what no trial can run with."""
     name = getattr(sweep, "name", None)
@@ -181,8 +198,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    show_results(list(find_runs(arguments.runs)), arguments.output)
-    return 0
+    return 0 if show_figures(list(find_runs(arguments.runs)), arguments.output) else 1
 
 
 def _query(arguments: argparse.Namespace) -> int:
@@ -203,6 +219,7 @@ def _store(arguments: argparse.Namespace) -> int:
 
 def _labels(arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.run])
+    check_folder(arguments.output)
     for path in export_labels(run, arguments.output):
         print(path)
     return 0
@@ -224,7 +241,8 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
     try:
         return action()
     except (SpecError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        unwritten = give_up_if_unwritable()
+        print(f"{prog}: {f'standard output: {unwritten.strerror}' if unwritten else error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{prog}: interrupted", file=sys.stderr)

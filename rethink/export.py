@@ -11,9 +11,10 @@ import safetensors.torch
 from rethink.checkpoints import read_state
 from rethink.export_card import card_path, card_text
 from rethink.metrics import stop_reason
+from rethink.outputs import file_in, write
 from rethink.provenance import versions
 from rethink.rows import rows_of
-from rethink.run_directory import RunDirectory, replace_file
+from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
 from rethink.weight_files import EXPORT_SUFFIX, WeightFile, check_weights_fit, of_state
 
@@ -36,7 +37,7 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
     file = _read(checkpoint, run.run_id, spec, data.content_sha256)
     check_weights_fit(file, spec, data.classes)
     content = safetensors.torch.save({name: tensor.contiguous() for name, tensor in file.model.items()})
-    weights = folder / f"{spec.name}{EXPORT_SUFFIX}"
+    weights = file_in(folder, f"{spec.name}{EXPORT_SUFFIX}")
     said = {
         "trial": spec.name,
         "spec": spec.to_dict(),
@@ -47,8 +48,8 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
         "versions": {"of the run": record.versions, "of the export": versions()},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(weights, content)
-    replace_file(card_path(weights), card_text(said))
+    write(weights, content)
+    write(card_path(weights), card_text(said))
     return weights, card_path(weights)
 
 

@@ -1,6 +1,5 @@
 """The way to analysis/: what a sweep keeps and ends with, and the commands that look further."""
 
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +8,13 @@ from shlex import quote
 import pandas as pd
 
 from analysis import figures, frames, query, report, store, summary
-from rethink.run_directory import RunDirectory, atomic_file
+from rethink.outputs import REPORT, check_file, check_folder, write
+from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError, TrialSpec
+from rethink.terminal import put
 
 NOT_ENDED = ("error", "unfinished")  # stop reasons
-QUERY_FORMATS = tuple(query.FORMATS)
+QUERY_FORMATS, QUERY_LIMITS = tuple(query.FORMATS), query.LIMITS
 
 
 def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
@@ -35,44 +36,71 @@ def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | Non
     """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
     if form == "parquet" and output is None:
         raise SpecError("a Parquet answer needs a file: --output FILE")
-    _check_writable(output)
-    content = query.FORMATS[form](query.query(frames.load(*(run.root for run in runs)), sql))
-    if output is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+    if output is not None:
+        check_file(output)
+    content = query.encoded(query.ask(frames.load(*(run.root for run in runs)), sql), form)
+    if output is not None:
+        write(output, content)
+    elif form == "table":
+        print(content.decode(), end="")  # for eyes; what programs read is UTF-8 on any terminal
     else:
-        with atomic_file(output.absolute()) as file:
-            file.write(content)
+        put(content)
 
 
 def report_runs(runs: Sequence[RunDirectory], output: Path | None) -> Path:
     """Write the report of these runs; return its path."""
-    _check_writable(output)
-    path = output or runs[0].root / "report.html"
+    path = output or runs[0].root / REPORT
+    check_file(path)
     report.write_report([run.root for run in runs], path)
     return path
 
 
-def _check_writable(output: Path | None) -> None:
-    """Refuse a file that cannot be written before the work for it is done."""
-    if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
-        raise SpecError(f"output = {str(output)!r} is not allowed: a file in a folder that exists")
+def show_results(runs: Sequence[RunDirectory]) -> bool:
+    """Print the table, draw the figures, say where to look. Returns whether every trial came to an end of its own.
+
+    What the trials measured is on disk by now: figures that cannot be drawn or written are warned of, and cost no more.
+    """
+    trials = _show_table(runs)
+    try:
+        _draw(runs, runs[0].figures)
+    except (OSError, SpecError) as error:
+        told = f"there are no figures ({error})"
+        warnings.warn(f"{told}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
+    return _show_places(runs, trials)
 
 
-def show_results(runs: Sequence[RunDirectory], output: Path | None = None) -> bool:
-    """Print the table, draw the figures, say where to look. Returns whether every trial came to an end of its own."""
-    folders = [run.root for run in runs]
-    trials = frames.load(*folders).trials
+def show_figures(runs: Sequence[RunDirectory], output: Path | None) -> bool:
+    """Print the table, draw the figures, say where to look. Returns whether every figure could be drawn."""
+    folder = output or runs[0].figures
+    check_folder(folder)
+    trials = _show_table(runs)
+    all_drawn = _draw(runs, folder)
+    _show_places(runs, trials)
+    return all_drawn
+
+
+def _show_table(runs: Sequence[RunDirectory]) -> pd.DataFrame:
+    trials = frames.load(*(run.root for run in runs)).trials
     print()
     print(summary.to_text(summary.summary(trials)))
     print()
-    for path in figures.draw(folders, output or runs[0].figures):
+    return trials
+
+
+def _draw(runs: Sequence[RunDirectory], folder: Path) -> bool:
+    check_folder(folder)
+    drawn = figures.draw([run.root for run in runs], folder)
+    for path in drawn.written:
         print(f"figure       {path}")
+    return not drawn.failed
+
+
+def _show_places(runs: Sequence[RunDirectory], trials: pd.DataFrame) -> bool:
     for run in runs:
         print(f"run          {run.root}")
         print(f"curves       tensorboard --logdir {quote(str(run.tensorboard))}")
         print(f"report       rethink report {quote(str(run.root))}")
-        _print_what_is_left(run, trials[trials["run"] == run.root.resolve().name])
+        _print_what_is_left(run, trials[trials["run"] == run.name])
     return not trials["stop_reason"].isin(NOT_ENDED).any()
 
 

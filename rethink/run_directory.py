@@ -66,6 +66,11 @@ class RunDirectory:
     root: Path
 
     @property
+    def name(self) -> str:
+        """The folder's name, as frames and pages say it: bytes that are no UTF-8 as \\xNN."""
+        return os.fsencode(self.root.resolve().name).decode(errors="backslashreplace")
+
+    @property
     def run_file(self) -> Path:
         return self.root / "run.json"
 

@@ -13,7 +13,8 @@ from rethink.data import sources
 from rethink.data.beton import PreparedData, prepare
 from rethink.data.sources import JpegForm
 from rethink.export import export_trial
-from rethink.options import OneLineParser, add_field_options, add_run_options, given_fields, run_options
+from rethink.options import OneLineParser, add_field_options, add_run_options, folder, given_fields, run_options
+from rethink.outputs import check_folder
 from rethink.protocol import PROTOCOLS
 from rethink.run_directory import find_runs
 from rethink.spec import SpecError
@@ -39,7 +40,7 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     exported = commands.add_parser("export", help="write a trial's weights as safetensors, with a model card")
     exported.add_argument("run", type=Path, help="run directory")
     exported.add_argument("trial", help="spec id, the beginning of one, or name of the trial")
-    exported.add_argument("--output", type=Path, help="folder of the two files (default: exports/ in the run)")
+    exported.add_argument("--output", type=folder, help="folder of the two files (default: exports/ in the run)")
     evaluated = commands.add_parser("evaluate", help="top-1 and top-5 accuracy of a file of weights, train and test")
     evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the seed's .pth.tar")
     evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
@@ -91,7 +92,9 @@ def _about(data: PreparedData) -> str:
 
 def _export(arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.run])
-    for path in export_trial(run, arguments.trial, arguments.output or run.root / "exports"):
+    output = arguments.output or run.root / "exports"
+    check_folder(output)
+    for path in export_trial(run, arguments.trial, output):
         print(path)
     return 0
 

@@ -14,7 +14,10 @@ from analysis.error_figure import error_figure
 from analysis.figures import draw
 from analysis.frames import load
 from analysis.lines import lines_of
+from analysis.report import write_report
 from analysis.svg import embedded
+from rethink.cli import main
+from rethink.results import show_results
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_train_sizes_and_data_sets_are_lines_of_their_own(tmp_path):
 
 
 def test_draw_writes_the_same_bytes_twice(run, tmp_path):
-    first, second = (draw([run.root], tmp_path / name) for name in ("one", "two"))
+    first, second = (draw([run.root], tmp_path / name).written for name in ("one", "two"))
     assert [path.name for path in first] == [
         "epochs_to_fit.png",
         "epochs_to_fit.svg",
@@ -131,6 +134,70 @@ def test_draw_writes_the_same_bytes_twice(run, tmp_path):
         "tables.md",
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+USERS = {  # of a matplotlibrc, such as SciencePlots'
+    "text.usetex": True,
+    "font.family": "serif",
+    "font.size": 23,
+    "axes.prop_cycle": matplotlib.cycler(color=["r"]),
+    "axes.unicode_minus": False,
+    "savefig.bbox": "tight",
+    "savefig.dpi": 30,
+    "savefig.transparent": True,
+    "svg.fonttype": "none",
+    "figure.autolayout": True,
+    "figure.facecolor": "black",
+    "lines.linewidth": 9,
+    "legend.loc": "center",
+    "grid.linestyle": ":",
+}
+
+
+def test_a_users_matplotlibrc_changes_no_byte(run, tmp_path):
+    plain = draw([run.root], tmp_path / "plain").written
+    with matplotlib.rc_context(USERS):
+        users = draw([run.root], tmp_path / "users").written
+        assert matplotlib.rcParams["text.usetex"], "the user's own settings are left alone"
+        write_report([run.root], tmp_path / "users.html")
+    write_report([run.root], tmp_path / "plain.html")
+    assert len(plain) == 5
+    assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in users]
+    assert (tmp_path / "plain.html").read_bytes() == (tmp_path / "users.html").read_bytes()
+
+
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
+    name = r"$x_{$y$^\frac"
+    specs = [spec(model=name, dataset=name, label_corruption=level) for level in (0, 0.5, 1)]
+    run = make_run(tmp_path / "demo", specs)
+    drawn = draw([run.root], tmp_path / "drawn")
+    assert drawn.failed == []
+    (svg,) = (path for path in drawn.written if path.name == "epochs_to_fit.svg")
+    assert svg.read_text().count(f"<!-- {name}") >= 2, "in the subtitle and in the legend"
+
+
+def test_a_figure_that_fails_takes_nothing_else_with_it(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("analysis.figures.epochs_figure", lambda *_: exec("raise RuntimeError('no\\nlatex')"))
+    with pytest.warns(UserWarning, match=r"the figure epochs_to_fit could not be drawn \(RuntimeError: no latex\)"):
+        drawn = draw([run.root], tmp_path / "drawn")
+    assert drawn.failed == ["epochs_to_fit"]
+    assert sorted(path.name for path in drawn.written) == ["tables.md", "test_error.png", "test_error.svg"]
+    with pytest.warns(UserWarning, match="the figure epochs_to_fit could not be drawn"):
+        assert main(["figures", str(run.root)]) == 1
+    assert f"go on with   rethink resume {run.root}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("amiss", ["a file in its place", "a full disk"])
+def test_a_runs_end_without_figures_is_still_its_end(tmp_path, monkeypatch, capsys, amiss):
+    run = make_run(tmp_path / "demo", [spec()])
+    write_trial(run, spec(), 3, 3)
+    if amiss == "a full disk":
+        monkeypatch.setattr("analysis.figures.write", lambda *_: exec("raise OSError(28, 'No space left on device')"))
+    else:
+        run.figures.write_text("no folder")
+    with pytest.warns(UserWarning, match="there are no figures .*; `rethink figures .*` draws them"):
+        assert show_results([run])
+    assert f"report       rethink report {run.root}" in capsys.readouterr().out
 
 
 def test_no_text_is_clipped(tmp_path):
@@ -202,7 +269,7 @@ def test_colour_blind_readers_tell_the_lines_apart(kind):
 
 
 def test_a_mark_in_the_svg_names_its_trial(run, tmp_path):
-    (path,) = (path for path in draw([run.root], tmp_path / "drawn") if path.name == "epochs_to_fit.svg")
+    (path,) = (path for path in draw([run.root], tmp_path / "drawn").written if path.name == "epochs_to_fit.svg")
     named = re.findall(r"<title>([^<]*)</title>", path.read_text())
     assert len(named) == 4, "two trials have not begun"
     assert sum("fitted after 10 epochs, test error 0.250" in text for text in named) == 1

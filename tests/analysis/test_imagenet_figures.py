@@ -62,7 +62,7 @@ def rows_of(frames: Frames, title: str) -> list[dict[str, str]]:
 
 
 def figures_of(run: RunDirectory) -> dict[str, Any]:
-    return dict(curve_figures(load(run.root), lambda _: "made"))
+    return {name: make() for name, make in curve_figures(load(run.root), lambda _: "made")}
 
 
 def curves(axes: Any) -> list[Any]:
@@ -293,7 +293,7 @@ def test_the_seeds_variants_stand_beside_theirs(tmp_path: Path) -> None:
 
 def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
     run = made(tmp_path, [*SEEDS, *PAPERS])
-    names = {path.name for path in draw([run.root], tmp_path / "drawn")}
+    names = {path.name for path in draw([run.root], tmp_path / "drawn").written}
     assert {"imagenet_regularization.svg", "imagenet_table_2.png", "tables.md"} <= names
     assert "epochs_to_fit.svg" not in names
     written = (tmp_path / "drawn" / "tables.md").read_text()
@@ -311,7 +311,8 @@ def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
 def test_no_text_is_clipped_on_paper_or_phone(tmp_path: Path) -> None:
     frames = load(made(tmp_path, [*SEEDS, *PAPERS, {"dropout": 0.5, "weight_decay": 1e-4}]).root)
     for across in (1, 3):
-        for figure in dict(curve_figures(frames, lambda _: "imagenet", across)).values():
+        for _, make in curve_figures(frames, lambda _: "imagenet", across):
+            figure = make()
             figure.canvas.draw()
             width, height = figure.get_size_inches() * figure.dpi
             renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]

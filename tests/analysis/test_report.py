@@ -1,12 +1,21 @@
 """The report of any run, begun or not, says what is there and what is missing; the browser's tests look at it."""
 
+import base64
+import hashlib
+import html
+import os
 import re
+import warnings
+from html.parser import HTMLParser
 
 import pytest
+from hostile_run import FIELDS, LIVE, make_hostile_run
 from made_runs import make_run, spec, write_trial
 
 from analysis import trial_tables
+from analysis.figures import draw
 from analysis.report import write_report
+from analysis.table import Table
 from rethink.run_directory import RunDirectory
 
 
@@ -58,7 +67,7 @@ def test_runs_of_one_sweep_are_taken_together_and_others_apart(tmp_path):
     for number, run in enumerate(seeds):
         write_trial(run, spec(seed=number), 10 + number, 10 + number)
     page = report_of(*seeds, other)
-    assert re.findall(r'<section id="(\w+_corruption)">', page) == ["label_corruption", "input_corruption"]
+    assert re.findall(r'<section id="sweep-\d"><h2>(.*?)</h2>', page) == ["Label corruption", "Input corruption"]
     assert "mlp_1x512 2,000 — 0 0.0 2/2 10.5" in text_of(page)
 
 
@@ -71,12 +80,81 @@ def test_damage_is_on_the_first_screen(run):
     assert "1 damaged lines and 0 damaged files were left out" in text
 
 
-def test_what_a_name_holds_is_text_and_no_markup(tmp_path):
-    run = make_run(tmp_path / "demo", [spec(model="<script>alert(1)</script>")], command="x.py --name '<b>'")
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and the text of the page, as a browser would read them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_whatever_a_file_says_is_text_and_no_markup(tmp_path):
+    run = make_hostile_run(tmp_path)
+    page = Elements(report_of(run))
+    text = " ".join("".join(page.texts).split())
+    shown = {field for field in FIELDS if f"{field}{LIVE}" in text}
+    assert shown == set(FIELDS) - {"class"}, "classes' names are in no report"
+    assert text.count("window.hurt=1") >= 2 * len(shown)
+    assert [tag for tag, _ in page.elements].count("script") == 1
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    addresses = [attributes[name] for _, attributes in page.elements for name in ("src", "href") if name in attributes]
+    inside = ("#", "data:image/png;base64,", "data:text/csv;base64,", "data:,")
+    assert all(address.startswith(inside) for address in addresses)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_page_runs_its_own_script_and_no_other(run):
     page = report_of(run)
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)" in page
-    assert "&lt;b&gt;" in page
+    (script,) = re.findall(r"<script>(.*)</script>", page, re.DOTALL)
+    allowed = base64.b64encode(hashlib.sha256(html.unescape(script).encode()).digest()).decode()
+    assert html.unescape(script) == script
+    assert f"script-src 'sha256-{allowed}';" in page
+
+
+def test_tables_in_markdown_show_what_a_name_holds(tmp_path):
+    run = make_hostile_run(tmp_path)
+    draw([run.root], tmp_path / "figures")
+    text = (tmp_path / "figures/tables.md").read_text()
+    assert "window.hurt=1" in text
+    assert not re.search(r"(?<!\\)<[A-Za-z/!?]", text)
+    table = Table("t", "a", ["b"], [["c|d"], ["[e](javascript:f)"], ["1 < 2"]]).to_markdown()
+    assert table.splitlines()[-3:] == ["| c\\|d |", "| [e\\](javascript:f) |", "| 1 < 2 |"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 50, "cut", "flipped", "pipe"])
+def test_examples_that_cannot_be_read_are_left_out_and_named(tmp_path, damage):
+    run = make_hostile_run(tmp_path)
+    (path,) = (run.tensorboard / "examples").glob("events.*")
+    whole = path.read_bytes()
+    if damage == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    else:
+        flipped = whole[: len(whole) // 2] + b"\xff\xff" + whole[len(whole) // 2 + 2 :]
+        path.write_bytes({"cut": whole[: len(whole) // 2], "flipped": flipped}.get(damage, damage))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        page = report_of(run)
+    assert "These runs hold no example images." in text_of(page)
+    assert ["examples" in str(warning.message) for warning in said].count(True) == (damage != b"")
+
+
+def test_a_figure_that_fails_is_named_on_the_page(run, monkeypatch):
+    monkeypatch.setattr("analysis.figures.epochs_figure", lambda *_: 1 / 0)
+    with pytest.warns(UserWarning, match=r"epochs_to_fit could not be drawn \(ZeroDivisionError"):
+        page = report_of(run)
+    assert "The figure epochs_to_fit could not be drawn" in text_of(page)
+    assert 'aria-label="Generalization error' in page
 
 
 def test_more_trials_than_a_page_holds_are_not_listed_but_said(run, monkeypatch):

@@ -12,8 +12,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from analysis.frames import load
+from analysis.report import write_report
 from rethink.cli import main
 from rethink.run_directory import RunDirectory
+from tests.analysis.hostile_run import live, make_hostile_run
 from tests.browser.watched_page import WatchedPage
 
 Open = Callable[..., WatchedPage]
@@ -150,3 +152,22 @@ def test_it_prints(open_page: Open, tmp_path: Path) -> None:
     content = open_page().page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True, format="A4")
     assert content.startswith(b"%PDF")
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 20
+
+
+def test_a_strangers_run_is_shown_and_nothing_of_it_is_live(browser: Browser, tmp_path: Path) -> None:
+    write_report([make_hostile_run(tmp_path).root], tmp_path / "report.html")
+    watched = WatchedPage(browser.new_context(**DESK).new_page())
+    page = watched.page
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate("window.hurt") is None
+    assert page.evaluate("document.scripts.length") == 1
+    assert page.evaluate("[...document.images].every((image) => image.src.startsWith('data:image/png;'))")
+    assert page.locator("[onerror]").count() == 0
+    assert live("model") in (page.text_content("body") or "")
+    assert live("model") in (page.locator("[data-told]").first.get_attribute("data-told") or "")
+    assert "&lt;" not in page.inner_text("h1")
+    assert watched.errors == [], "the page's own script runs, and no other asks to"
+    assert watched.requests_beyond((tmp_path / "report.html").as_uri()) == []
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hurt = 1'}))")
+    assert page.evaluate("window.hurt") is None, "if markup got in, the page's policy would still stop its scripts"
+    page.context.close()

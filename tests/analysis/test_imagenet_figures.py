@@ -301,7 +301,7 @@ def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
     assert "## ImageNet (Table 2)" in written
     write_report([run.root], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert '<section id="imagenet_regularization"><h2>ImageNet regularization</h2>' in page
+    assert '<section id="sweep-1"><h2>ImageNet regularization</h2>' in page
     assert "67.18 (72.57)" in page
     assert "not fitted after 2 epochs and 40 steps in all (max steps)" in page
     text = " ".join(re.sub(r"<[^>]*>", " ", page.split("<body>")[1]).split())

@@ -167,7 +167,7 @@ def test_a_users_matplotlibrc_changes_no_byte(run, tmp_path):
 
 
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
-    name = r"$x_{$y$^\frac"
+    name = r"$x_{$\frac"  # an even number of $, and what between them is no mathematics
     specs = [spec(model=name, dataset=name, label_corruption=level) for level in (0, 0.5, 1)]
     run = make_run(tmp_path / "demo", specs)
     drawn = draw([run.root], tmp_path / "drawn")

@@ -126,11 +126,13 @@ def test_a_wrong_query_ends_in_one_line_that_names_the_choices(run):
         "select * from sql",  # variables of the code that asks
         "select * from connection",
         "select * from frames",
+        "select * from secret",
         "select getenv('HOME')",
         "select * from enable_logging(storage = 'file', storage_path = '{folder}/log')",
     ],
 )
-def test_a_query_sees_the_tables_alone(run, tmp_path, sql):
+def test_a_query_sees_the_tables_alone(run, tmp_path, monkeypatch, sql):
+    monkeypatch.setattr(query_module, "secret", pa.table({"a": ["SECRET"]}), raising=False)
     (tmp_path / "secret.csv").write_text("a,b\nSECRET,1\n")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SpecError) as error:

@@ -113,7 +113,7 @@ from rethink import models
 from rethink.cli import run_sweep
 from rethink.sweep import Sweep
 
-FOLDER = pathlib.Path(__file__).parent
+FOLDER, DRIVER = pathlib.Path(__file__).parent, os.getpid()  # it tries models before the start, in a child
 
 class Faulty(nn.Module):
     def __init__(self, spec, input_shape, classes):
@@ -121,7 +121,7 @@ class Faulty(nn.Module):
         self.seed, self.body = spec.seed, nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, classes))
 
     def forward(self, x):
-        if self.training and x.device.type != "meta":
+        if self.training and DRIVER not in (os.getpid(), os.getppid()):
             fault(self.seed)
         return self.body(x)
 

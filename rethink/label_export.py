@@ -11,7 +11,8 @@ from rethink.data.for_spec import prepare_for
 from rethink.data.sources.file_names import as_text
 from rethink.data.stored import stored_labels
 from rethink.data.trial_data import check_same_data
-from rethink.run_directory import RunDirectory, replace_file
+from rethink.outputs import file_in, write
+from rethink.run_directory import RunDirectory
 
 
 def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
@@ -26,8 +27,8 @@ def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
     for (stored, level, seed), spec in corruptions.items():
         data = prepare_for(spec, record.options.places)
         check_same_data(data, record.data[stored].content_sha256, run.root)
-        path = folder / label_file_name(stored, level, seed)
-        replace_file(path, label_table(data, level, seed).to_csv(index_label="index").encode())
+        path = file_in(folder, label_file_name(stored, level, seed))
+        write(path, label_table(data, level, seed).to_csv(index_label="index").encode())
         written.append(path)
     return written
 

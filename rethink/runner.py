@@ -83,7 +83,7 @@ def start(
     try:
         _execute(run, specs, prepared, options, resources, keep)
     except Exception:
-        if not any(run.rows.iterdir()) and not run.outcomes_file.exists():  # no trial began
+        if not any(run.rows.glob("*")) and not run.outcomes_file.exists():  # no trial began
             shutil.rmtree(run.root, ignore_errors=True)
         raise
     return run
@@ -221,6 +221,7 @@ def _cost(spec: TrialSpec, prepared: Mapping[str, PreparedData]) -> float:
 def _connect(options: RunOptions, folder: Path) -> dict[str, float]:
     """Join Ray; return the CPU and GPU share of a trial. Raises SpecError if some machine cannot run the trials."""
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # of trials under way when the sweep ended: a stack for each
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks ...
     logging.getLogger("ray.tune").setLevel(logging.ERROR)  # ... and `rethink resume` takes the place of Tuner.restore
     cluster.connect(options.ray_address)

@@ -25,7 +25,7 @@ class StopAtInterpolation(TrialScheduler):
     (OSError) ends the sweep, and is taken again when the run is resumed.
 
     Tune restarts a trial that fails; one that fails by an error that a restart cannot cure is stopped instead. A full
-    disk under the run ends the sweep.
+    disk under the run, or its loss, ends the sweep.
     """
 
     _supports_buffered_results = False
@@ -60,8 +60,14 @@ class StopAtInterpolation(TrialScheduler):
         self._inner.on_trial_complete(tune_controller, trial, result)
 
     def on_trial_error(self, tune_controller: Any, trial: TuneTrial) -> None:
-        """A trial has failed, whether it is to be restarted or not. Raises OSError for a full disk under the run."""
+        """A trial has failed, whether it is to be restarted or not.
+
+        Raises:
+            OSError: The disk under the run is full, or the run's folder has gone: no other trial can go on.
+        """
         self._inner.on_trial_error(tune_controller, trial)
+        if not self._run.run_file.exists():  # not the folder: Tune makes that again for its own files
+            raise FileNotFoundError(errno.ENOENT, "The run has gone", str(self._run.root))
         failure = last_failure(trial)
         if failure.full_disk and Path(failure.full_disk).is_relative_to(self._run.root):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), failure.full_disk)

@@ -131,6 +131,7 @@ def test_trials_of_another_corruption_level_can_never_cause_a_stop(
 def test_a_full_disk_under_the_run_ends_the_sweep(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch, where: str, ends: bool
 ) -> None:
+    run.create(made_record())
     full = OSError(errno.ENOSPC, "No space left on device", str((run.root / where).resolve()))
     monkeypatch.setattr("rethink.schedulers.last_failure", lambda trial: TrialError.of(full))
     scheduler = StopAtInterpolation(run)
@@ -140,6 +141,12 @@ def test_a_full_disk_under_the_run_ends_the_sweep(
     with pytest.raises(OSError, match="goes on with `rethink resume`, once there is space") as told:
         fail_in_tune(scheduler)
     assert str(full) in str(told.value)
+
+
+def test_a_run_whose_folder_has_gone_ends_the_sweep(run: RunDirectory) -> None:
+    with pytest.raises(FileNotFoundError, match="The run has gone") as told:
+        fail_in_tune(StopAtInterpolation(run))
+    assert told.value.filename == str(run.root)
 
 
 def fail_in_tune(scheduler: StopAtInterpolation) -> None:

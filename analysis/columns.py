@@ -246,7 +246,12 @@ EFFECTS = (
         "",
         "spec field that is off in one trial of a pair and on in the other; two joined by _and_: both are",
     ),
-    Column("strength", "Float64", "", "its value where on; null for a switch; random_crop: `crop_padding`"),
+    Column(
+        "strength",
+        "Float64",
+        "",
+        "its value where on (_and_: the second's); null for a switch; random_crop: `crop_padding`",
+    ),
     Column("pairs", "Int64", "pairs", "pairs of trials that are equal in all else, seeds too"),
     Column("unpaired", "Int64", "trials", "trials with the regularizer, otherwise of this cell, that have no partner"),
     Column(

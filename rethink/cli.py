@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sweeps
 from rethink import weight_commands
+from rethink.interruption import Interruption, interruptible
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, folder, run_options, spec_overrides
 from rethink.outputs import check_folder
@@ -151,12 +152,12 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
 
 
 def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
-    variants = parser.add_mutually_exclusive_group()
-    for name in sweep.variants:
-        if name != "default":
-            variants.add_argument(
-                f"--{name}", dest="variant", action="store_const", const=name, help=f"the sweep's {name} variant"
-            )
+    others = [name for name in sweep.variants if name != "default"]
+    if others:  # argparse cannot show the help of an empty group
+        variants = parser.add_mutually_exclusive_group()
+        for name in others:
+            about = f"the sweep's {name} variant"
+            variants.add_argument(f"--{name}", dest="variant", action="store_const", const=name, help=about)
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:
@@ -238,15 +239,17 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def _in_one_line(prog: str, action: Callable[[], int]) -> int:
     warnings.formatwarning = _warning_line
+    interruption = Interruption()
     try:
-        return action()
+        with interruptible() as interruption:
+            return action()
     except (SpecError, OSError) as error:
         unwritten = give_up_if_unwritable()
         print(f"{prog}: {f'standard output: {unwritten.strerror}' if unwritten else error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{prog}: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"{prog}: {interruption.told(stop)}", file=sys.stderr)
+        return interruption.status
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:

@@ -1,9 +1,15 @@
 """The Ray that trials run on: one of the run's own, which nothing else reaches, or a cluster that is already there."""
 
+import atexit
+import contextlib
 import logging
 import os
 import secrets
+import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +21,25 @@ from ray._private import ray_constants
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from rethink.interruption import handlers_kept
 from rethink.node_check import check_node
 from rethink.provenance import versions
 from rethink.run_options import RunOptions
-from rethink.spec import SpecError
+from rethink.spec import SpecError, shown
 
 LAUNCHED = Path("~/ray_bootstrap_config.yaml")  # on the head of a cluster that `ray up` started
 OWN = "local"  # address of a Ray of the run's own
+LOOPBACK = "127.0.0.1"
+SHARED_MEMORY = "/dev/shm"
+STORE_BYTES = 256 * 2**20  # of the object store where /dev/shm has less: a run keeps its settings and own models there
+LONGEST_PLACE = 24  # bytes of a folder in which Ray's sockets have paths of less than 108
+JOIN_SECONDS = 25.0  # for the first answer of a cluster
+ASK = """
+import sys
+from ray._private.services import canonicalize_bootstrap_address_or_die
+from ray._raylet import GcsClient
+GcsClient(address=canonicalize_bootstrap_address_or_die(sys.argv[1])).get_all_node_info(timeout=20)
+"""
 ANSWER_SECONDS = 120.0  # for a node to start a process and import the project
 
 
@@ -42,28 +60,84 @@ def connect(address: str | None) -> None:
 def start_own(cpus: int | None = None) -> None:
     """Start a Ray that listens on loopback alone, behind a token that only its processes know.
 
-    `cpus` is by default the number of the machine's.
+    What it writes lies in a folder of its own, which goes with it. `cpus` is by default the number of the machine's.
+    Raises SpecError, with what is lacking, where it cannot start.
     """
+    _check_loopback()
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own file would be readable by all
     ray_constants.ENABLE_RAY_CLUSTER = False  # else Ray listens on every interface, whatever address it is given
-    _init(OWN, include_dashboard=False, num_cpus=cpus)
+    folder = short_folder()
+    atexit.register(end_own, folder)
+    try:
+        with contextlib.chdir(folder):  # which Ray puts ahead of the installation, in the path of its workers
+            _init(OWN, include_dashboard=False, num_cpus=cpus, _temp_dir=f"{folder}/r", **_store_settings(folder))
+    except (RayError, OSError, RuntimeError, ValueError) as error:
+        raise SpecError(f"Ray cannot be started on this machine: {_reason(error)}") from None
+
+
+def _check_loopback() -> None:
+    try:
+        with socket.create_server((LOOPBACK, 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=10).close()
+    except OSError as error:
+        told = f"{LOOPBACK} cannot be reached ({error.strerror or error})"
+        raise SpecError(f"Ray cannot be started on this machine: {told}; is its loopback interface up?") from None
+
+
+def short_folder() -> str:
+    """A new folder for a folder of Ray's, which Ray opens to all, for this user alone; its path is short.
+
+    The paths of the sockets in it have 107 bytes at most.
+
+    Raises:
+        SpecError: None can be made.
+    """
+    places = [os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp", os.environ.get("XDG_RUNTIME_DIR", "")]
+    for place in places:
+        if os.path.isabs(place) and len(os.fsencode(place)) <= LONGEST_PLACE:
+            with contextlib.suppress(OSError):
+                return tempfile.mkdtemp(prefix="ray-", dir=place)
+    raise SpecError(f"no folder of at most {LONGEST_PLACE} bytes can be written for Ray's sockets: /tmp, or set TMPDIR")
+
+
+def _store_settings(folder: str) -> dict[str, Any]:
+    """Ray's object store is usually in /dev/shm, which is read-only, tiny or missing in some containers."""
+    try:
+        with tempfile.TemporaryFile(dir=SHARED_MEMORY) as file:
+            status = os.fstatvfs(file.fileno())
+        if status.f_bavail * status.f_frsize >= STORE_BYTES:
+            return {}
+    except OSError:
+        pass
+    return {"_plasma_directory": folder, "object_store_memory": STORE_BYTES}
+
+
+def end_own(folder: str) -> None:
+    """End the Ray of this run's own, with all its processes, and remove its folder."""
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _join(address: str) -> None:
+    told = f"ray_address = {shown(address)} cannot be joined ('local' does without a cluster)"
     try:
         _check_listening(address)
+        _check_answers(address)
         _init(address)
     except (RayError, OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        told = f"ray_address = {address!r} cannot be joined ('local' does without a cluster)"
-        raise SpecError(f"{told}: {reason}") from None
+        raise SpecError(f"{told}: {_reason(error)}") from None
     print(f"cluster      {address}: {_described()}")
 
 
 def _init(address: str, **settings: Any) -> None:
     # Ray tells, as a warning, that it asks for a token, which is as it should be.
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
-    ray.init(address=address, log_to_driver=False, logging_level="WARNING", **settings)
+    with handlers_kept():  # Ray's would print C++ addresses and abort
+        ray.init(address=address, log_to_driver=False, logging_level="WARNING", **settings)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
 
 
 def _check_listening(address: str) -> None:
@@ -74,6 +148,21 @@ def _check_listening(address: str) -> None:
     if not host or "/" in host or not port.isdecimal():
         raise ValueError("a cluster is 'auto', on a machine of its own, or HOST:PORT")
     socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def _check_answers(address: str) -> None:
+    """Ask in a process of its own, as a call into Ray waits for what does not answer, deaf to Ctrl-C.
+
+    Raises OSError where nobody answers as Ray does.
+    """
+    asking = [sys.executable, "-P", "-c", ASK, address]
+    try:
+        answer = subprocess.run(asking, capture_output=True, text=True, timeout=JOIN_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise OSError(f"what is there did not answer as a Ray within {JOIN_SECONDS:g} s") from None
+    if answer.returncode != 0:
+        last = answer.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise OSError(f"what is there does not answer as a Ray ({last[0]})")
 
 
 def trial_resources(options: RunOptions) -> dict[str, float]:

@@ -67,6 +67,14 @@ def new_run(storage: Path, name: str) -> Iterator[RunDirectory]:
         raise
 
 
+def discard_unbegun(run: RunDirectory) -> None:
+    """Remove a run of which no trial began; one whose folders cannot be read is left alone."""
+    with contextlib.suppress(OSError):
+        begun = [*run.rows.iterdir(), *run.checkpoint("x").parent.iterdir(), *run.error_file("x").parent.iterdir()]
+        if not begun and not run.outcomes_file.exists():
+            shutil.rmtree(run.root)
+
+
 def _temporary(storage: Path, name: str) -> Path:
     return storage / f".{name}.{uuid.uuid4().hex}"
 

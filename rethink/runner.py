@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,8 +22,9 @@ from rethink.data.for_spec import prepare_for
 from rethink.data.trial_data import check_fits, check_same_data
 from rethink.entries import Entries
 from rethink.examples import write_label_examples
+from rethink.interruption import going_on_with
 from rethink.label_facts import label_facts
-from rethink.new_run import check_name, new_run, open_storage
+from rethink.new_run import check_name, discard_unbegun, new_run, open_storage
 from rethink.own_code import own_code
 from rethink.progress import Progress
 from rethink.provenance import command, versions
@@ -81,10 +81,10 @@ def start(
             new.create(record)
     run = RunDirectory(storage / name)
     try:
-        _execute(run, specs, prepared, options, resources, keep)
+        with going_on_with(_resume_command(run)):
+            _execute(run, specs, prepared, options, resources, keep)
     except Exception:
-        if not any(run.rows.glob("*")) and not run.outcomes_file.exists():  # no trial began
-            shutil.rmtree(run.root, ignore_errors=True)
+        discard_unbegun(run)
         raise
     return run
 
@@ -109,8 +109,13 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
         prepared = _prepare_all(left, record.options, None)
         for name, data in prepared.items():
             check_same_data(data, record.data[name].content_sha256, run.root)
-        _execute(run, left, prepared, record.options, resources, keep)
+        with going_on_with(_resume_command(run)):
+            _execute(run, left, prepared, record.options, resources, keep)
     return run
+
+
+def _resume_command(run: RunDirectory) -> str:
+    return f"rethink resume {quote(str(run.root))}"
 
 
 def _check_known(specs: Sequence[TrialSpec], run: RunDirectory) -> None:

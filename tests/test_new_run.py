@@ -10,7 +10,7 @@ import pytest
 
 from rethink import cluster, runner
 from rethink.cli import run_sweep
-from rethink.new_run import new_run, open_storage
+from rethink.new_run import discard_unbegun, new_run, open_storage
 from rethink.run_directory import RunDirectory
 from rethink.spec import SpecError
 from rethink.sweep import Sweep
@@ -60,6 +60,23 @@ def test_a_start_whose_trials_cannot_begin_leaves_nothing(
     monkeypatch.setattr(runner, "_execute", refuse)
     assert run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run"]) == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kept", ["rows/a-0001.jsonl", "checkpoints/a.pt", "errors/a.txt", "outcomes.jsonl"])
+def test_a_run_of_which_a_trial_began_is_kept(kept: str, tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    for folder in ("rows", "checkpoints", "errors"):
+        (run.root / folder).mkdir(parents=True)
+    (run.root / kept).touch()
+    discard_unbegun(run)
+    assert (run.root / kept).exists()
+    (run.root / kept).unlink()
+    (run.root / "errors").rmdir()  # as when a disk has gone
+    discard_unbegun(run)
+    assert run.root.exists()
+    (run.root / "errors").mkdir()
+    discard_unbegun(run)
+    assert not run.root.exists()
 
 
 def test_storage_that_was_there_stays_and_so_does_what_is_in_it(tmp_path: Path) -> None:

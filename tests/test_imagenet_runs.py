@@ -59,7 +59,8 @@ def test_a_worker_killed_in_mid_epoch_changes_no_row(
     tmp_path: Path, cache_dir: Path, ilsvrc: Path, make_imagenet_training: Callable[..., Training]
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    longer = [*TRIAL, "--max-steps", "40", "--checkpoint-seconds", "0.1", "--data-dir", str(ilsvrc), "--name", "run"]
+    forty = ["40" if option == "20" else option for option in TRIAL]  # --max-steps
+    longer = [*forty, "--checkpoint-seconds", "0.1", "--data-dir", str(ilsvrc), "--name", "run"]
     process = start_sweep(longer, tmp_path, cache_dir)
 
     def in_mid_epoch() -> bool:
@@ -228,7 +229,8 @@ def test_what_is_quick_to_check_is_checked_before_data_are_written(
     option: list[str], local_ray: None, ilsvrc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "taken").mkdir()
-    places = ["--storage", str(tmp_path), "--cache-dir", str(tmp_path / "cache"), "--data-dir", str(ilsvrc)]
+    storage = [] if option[0] == "--storage" else ["--storage", str(tmp_path)]
+    places = [*storage, "--cache-dir", str(tmp_path / "cache"), "--data-dir", str(ilsvrc)]
     assert main(["run", "imagenet_regularization", "--smoke", *places, *option]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "cache").exists()

@@ -330,12 +330,13 @@ def test_a_start_file_that_is_not_whole_ends_the_trial_with_its_name_and_a_cure(
 ) -> None:
     spec, run = make_spec(start_from="ab" * 32), RunDirectory(settings.run)
     path, other = run.start_file(spec.spec_id), settings.run / "other.pt"
-    start(make_spec(seed=9)).save(other)
     weights = start(make_spec())._training.state_dict()
     started = {"epoch": 2, "steps": 4, "images_seen": 400, "model": weights["model"], "optimizer": None}
     write_checkpoint(path, StartState(spec_id=spec.spec_id, start_from="ab" * 32, weights=started))
     assert start(spec)._training.steps == 4
+    write_checkpoint(other, StartState(spec_id="0", start_from="ab" * 32, weights=started))
     damage(path, other)
     with pytest.raises(SpecError) as caught:
         start(spec)
     assert str(path) in str(caught.value)
+    assert str(caught.value).endswith("put back a whole copy of it, or begin a new run with `rethink resume FILE`")

@@ -330,7 +330,7 @@ def test_a_broken_image_whose_name_is_no_utf8_is_named(source: str, tree: Path) 
         assert written(source, tree, skip_broken=True) == data
 
 
-@pytest.mark.parametrize("name", [b"d\xff", b"d\x1b[31m", b"d\n"])
+@pytest.mark.parametrize("name", [b"d\xff", b"d\x1b[31m", b"d\n", b" "])
 def test_class_names_that_no_table_can_show_are_refused(source: str, tree: Path, name: bytes) -> None:
     for split in ("train", TEST_FOLDER[source]):
         (tree / split / "dog").rename(tree / split / os.fsdecode(name))

@@ -64,6 +64,8 @@ DELIVERED: dict[str, tuple[Any, str]] = {
     "a name empty": (ImageData(SPLIT, SPLIT, ("cat", "")), r"class_names = \('cat', ''\) is not allowed"),
     "no class": (ImageData(SPLIT, SPLIT, ()), "has no class: there is nothing to learn"),
     "one class": (ImageData(SPLIT, SPLIT, ("cat",)), "has one class alone: there is nothing to learn"),
+    "a name in colour": (ImageData(SPLIT, SPLIT, ("cat", "\x1b[31mdog")), r"class name '\x1b[31mdog' is not allowed"),
+    "a name of two lines": (ImageData(SPLIT, SPLIT, ("cat", "dog\u2028")), r"class name 'dog\u2028' is not allowed"),
     "one name twice": (ImageData(SPLIT, SPLIT, ("cat", "dog", "cat")), "two classes have the name 'cat'"),
     "a path a text": (ImageData(FileSplit(("a.jpg",), (0,)), SPLIT, NAMES), "train has the path 'a.jpg'"),
     "a label a text": (ImageData(FileSplit((Path("a"),), ("0",)), SPLIT, NAMES), "train has the label '0'"),

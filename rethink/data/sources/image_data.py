@@ -1,5 +1,6 @@
 """ImageData: what a source delivers: two splits of (image, label) samples, and the names of the classes."""
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from rethink.spec import SpecError, shown
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 Image = npt.NDArray[np.uint8]  # (H, W, 3)
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes of a folder's name that are no UTF-8, ends of lines
 MIN_SIDE = 4  # of a stored JPEG, pixels: 7/8 of a side of 1 would be a crop of nothing, which ends OpenCV's process
 MAX_SIDE = 65_500  # libjpeg's
 
@@ -125,6 +127,9 @@ def _check_class_names(owner: str, names: Any) -> None:
         raise DataError(f"{owner}: class_names = {shown(names)} is not allowed: a tuple of texts, one a class")
     if len(names) < 2:
         raise DataError(f"{owner} has {'no class' if not names else 'one class alone'}: there is nothing to learn")
+    for name in names:
+        if not name.strip() or any(unicodedata.category(character) in _NO_TEXT for character in name):
+            raise DataError(f"{owner}: class name {name!a} is not allowed: a text that a table can show")
     twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
     if twice:
         raise DataError(f"{owner}: two classes have the name {twice[0]!r}; give each its own")

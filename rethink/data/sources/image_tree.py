@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import unicodedata
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,11 +32,6 @@ class ImageTree:
         names = [entry.name for entry in _entries(split) if _is_folder(entry)]
         if not names:
             raise DataError(f"{printable(split)} holds no class folders; {self.reads}")
-        for name in names:
-            if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):  # Cs: what is no UTF-8
-                raise DataError(
-                    f"{printable(split)} holds the class folder {name!a}: no text that a table can show; rename it"
-                )
         return [split / name for name in names]
 
     def image_files(self, folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sweeps
-from rethink import weight_commands
+from rethink import cluster, weight_commands
 from rethink.interruption import Interruption, interruptible
 from rethink.label_export import export_labels
 from rethink.options import OneLineParser, add_run_options, add_spec_options, folder, run_options, spec_overrides
@@ -249,6 +249,7 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
         return 2
     except KeyboardInterrupt as stop:
         print(f"{prog}: {interruption.told(stop)}", file=sys.stderr)
+        cluster.leave(interruption.status)
         return interruption.status
 
 

@@ -40,7 +40,10 @@ from ray._private.services import canonicalize_bootstrap_address_or_die
 from ray._raylet import GcsClient
 GcsClient(address=canonicalize_bootstrap_address_or_die(sys.argv[1])).get_all_node_info(timeout=20)
 """
+END = 'kill -TERM "$@"; sleep 3; kill -KILL "$@"; rm -rf "$0"'
 ANSWER_SECONDS = 120.0  # for a node to start a process and import the project
+
+_own: list[str] = []  # folders of Rays of this process's own
 
 
 def connect(address: str | None) -> None:
@@ -67,6 +70,7 @@ def start_own(cpus: int | None = None) -> None:
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own file would be readable by all
     ray_constants.ENABLE_RAY_CLUSTER = False  # else Ray listens on every interface, whatever address it is given
     folder = short_folder()
+    _own.append(folder)
     atexit.register(end_own, folder)
     try:
         with contextlib.chdir(folder):  # which Ray puts ahead of the installation, in the path of its workers
@@ -114,8 +118,27 @@ def _store_settings(folder: str) -> dict[str, Any]:
 
 def end_own(folder: str) -> None:
     """End the Ray of this run's own, with all its processes, and remove its folder."""
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder in _own:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+        _own.remove(folder)
+
+
+def leave(status: int) -> None:
+    """End this process at once if it has a Ray of its own; another process ends that Ray and removes its folder.
+
+    The signal that ends it may have ended parts of Ray too, and a process that loses them, or waits for them to take
+    leave, is ended by Ray, with another status.
+    """
+    node = ray._private.worker._global_node
+    if _own and node is not None:
+        processes = [str(info.process.pid) for infos in node.all_processes.values() for info in infos]
+        ending = ["/bin/sh", "-c", END, _own[-1], *processes]
+        nothing = subprocess.DEVNULL
+        subprocess.Popen(ending, start_new_session=True, cwd="/", stdin=nothing, stdout=nothing, stderr=nothing)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _join(address: str) -> None:

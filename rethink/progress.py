@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,8 @@ from rich.text import Text
 from rethink.spec import SEEDS, TrialSpec, number_text
 
 _MEASURED = ("train accuracy", "left", "ended by")  # columns after those that name the cell, and count
-_SPELLED = {"label_corruption": "level p"}
+_LEVEL = "label_corruption"
+_SPELLED = {_LEVEL: "level p"}
 _SWITCHES = {None: "-", True: "on", False: "off"}
 
 
@@ -70,10 +71,17 @@ class Progress:
     `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left. A
     cost of 0 is one that is not known: such a trial is taken to cost what the others do in the mean.
     `slots` says how many trials can run at once; a cluster grows and shrinks, so it is asked as each trial ends.
+    `changed` has, by spec id, the share of labels that the trial's level really changed; it is shown beside the level.
     Use as a context manager.
     """
 
-    def __init__(self, costs: Mapping[TrialSpec, float], slots: Callable[[], int], console: Console) -> None:
+    def __init__(
+        self,
+        costs: Mapping[TrialSpec, float],
+        slots: Callable[[], int],
+        console: Console,
+        changed: Mapping[str, float] | None = None,
+    ) -> None:
         self._trials: dict[str, _TrialState] = {}
         self._cells: dict[Hashable, _Cell] = {}
         known = [cost for cost in costs.values() if cost > 0]
@@ -84,6 +92,7 @@ class Progress:
             self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
         self._names = _telling_apart(costs)
         self._unit = "steps" if any(spec.evaluate_steps for spec in costs) else "epochs"
+        self._changed = changed or {}
         self._count_slots = slots
         self._slots = slots()
         self._console = console
@@ -127,10 +136,17 @@ class Progress:
         self._cells[spec.but(SEEDS)].ended_last = self._done
 
     def _say(self, spec: TrialSpec, ended: str, more: str) -> None:
-        name = ", ".join([spec.model, *(f"{_label(n)}={_shown(getattr(spec, n))}" for n in self._names[1:])])
+        name = ", ".join([spec.model, *(self._named(spec, n) for n in self._names[1:])])
         after = f"{ended} after {self._trials[spec.spec_id].count} {self._unit}"
         line = f"[{self._done}/{len(self._trials)}] {name}: {after}, {more}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _named(self, spec: TrialSpec, name: str) -> str:
+        value = f"{_label(name)}={_shown(getattr(spec, name))}"
+        return f"{value} ({_span([self._changed[spec.spec_id]])} changed)" if self._tells_changed(name) else value
+
+    def _tells_changed(self, name: str) -> bool:
+        return name == _LEVEL and bool(self._changed)
 
     def say_once(self, line: str) -> None:
         """Show a line above the table, the first time that it is given."""
@@ -172,12 +188,13 @@ class Progress:
         title = f"{self._done} of {len(self._trials)} trials done, {elapsed} so far, about {self.time_left()} left"
         table = Table(title=_line(title), title_justify="left", caption_justify="left")
         named_by = [name for name in self._names if name not in SEEDS]
-        for name in (*map(_label, named_by), "done", self._unit, *_MEASURED):
+        heads = [head for name in named_by for head in (_label(name), *["changed"] * self._tells_changed(name))]
+        for name in (*heads, "done", self._unit, *_MEASURED):
             justify: JustifyMethod = "left" if name in ("model", "ended by") else "right"
             table.add_column(name, justify=justify, no_wrap=name == "model")  # in a narrow console it is cut last
         left = self._seconds_left()
         for cell in cells:
-            values = [_shown(getattr(cell.trials[0].spec, name)) for name in named_by]
+            values = [value for name in named_by for value in self._values(cell, name)]
             seeds = f"{len(cell.done)}/{len(cell.trials)}"
             time_left = _minutes(sum(left[trial.spec.spec_id] for trial in cell.trials)) if left else "?"
             row = (*values, seeds, cell.counts, cell.train_accuracy, time_left, cell.outcomes)
@@ -186,6 +203,12 @@ class Progress:
             states = Counter(cell.state for cell in self._cells.values()) - Counter(cell.state for cell in cells)
             table.caption = _line(f"and {states.total()} more: {', '.join(f'{n} {s}' for s, n in states.items())}")
         return table
+
+    def _values(self, cell: _Cell, name: str) -> Iterator[str]:
+        """What the columns of a field show."""
+        yield _shown(getattr(cell.trials[0].spec, name))
+        if self._tells_changed(name):
+            yield _span([self._changed[trial.spec.spec_id] for trial in cell.trials])
 
     def _seconds_left(self) -> dict[str, float]:
         """By trial, judged by those that ended of their own: of the same cell, else of the same model, else by all.
@@ -231,6 +254,12 @@ def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return _SWITCHES[value]
     return number_text(value) if isinstance(value, float) else str(value)
+
+
+def _span(shares: Sequence[float]) -> str:
+    """In percent, from the least to the greatest, such as 16.9-19.2%; one number where they are the same."""
+    least, greatest = (f"{100 * share:.1f}" for share in (min(shares), max(shares)))
+    return f"{least}%" if least == greatest else f"{least}-{greatest}%"
 
 
 def _line(text: str) -> Text:

@@ -10,11 +10,12 @@ from rethink.spec import SpecError, shown
 LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
 BOUNDS = {
     "cpus_per_trial": (LEAST_SHARE, 10_000),
-    "gpus_per_trial": (0, 1),  # a trial trains on one GPU
+    "gpus_per_trial": (0, 1),
     "report_seconds": (0, 1_000_000),
     "checkpoint_seconds": (0, 1_000_000),
     "max_failures": (0, 1_000_000),
 }
+REASONS = {"gpus_per_trial": ", as a trial trains on one GPU"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ class RunOptions:
         for name, (least, most) in BOUNDS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:  # nan is neither
-                raise SpecError(f"{name} = {shown(value)} is not allowed: from {least} to {most}")
+                reason = REASONS.get(name, "")
+                raise SpecError(f"{name} = {shown(value)} is not allowed: from {least} to {most}{reason}")
         for name in ("cpus_per_trial", "gpus_per_trial"):
             share = getattr(self, name)
             if round(share, 4) != share:

@@ -149,8 +149,9 @@ def _execute(
     parametrized = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries.named_by(specs))
     trainable = tune.with_resources(parametrized, dict(resources))
     costs = {spec: _cost(spec, prepared) for spec in specs}
+    changed = {spec_id: facts.changed for spec_id, facts in run.read_run().labels.items()}
     with (
-        Progress(costs, lambda: cluster.slots(resources), Console()) as progress,
+        Progress(costs, lambda: cluster.slots(resources), Console(), changed) as progress,
         logged_to(run.ray_log),
         faults_of_the_sweep(),
     ):

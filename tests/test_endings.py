@@ -15,7 +15,7 @@ import pytest
 from rethink.interruption import SIGNALS, Interruption, going_on_with, handlers_kept, interruptible
 from rethink.run_directory import RunDirectory
 from rethink.training import Training
-from tests.test_faults import SWEEP, assert_undisturbed, running, wait_for
+from tests.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
 
 MARK = "ENDED_BY_A_SIGNAL"
 
@@ -61,7 +61,7 @@ def test_sigterm_and_sighup_end_a_sweep_which_resume_goes_on_with(
 ) -> None:
     """SIGTERM twice, as an impatient user does; SIGHUP to all processes, as a terminal does that closes."""
     run = RunDirectory(tmp_path / "a b/run")
-    places = ["--storage", str(tmp_path / "a b"), "--cache-dir", str(cache_dir)]
+    places = ["--storage", str(tmp_path / "a b"), "--cache-dir", str(cache_dir), *SEEDS, "--name", "run"]
     sweep = start("run", *SWEEP, *places, folder=tmp_path)
     wait_for(lambda: bool(running(run)), 240)
     sweep.terminate()

@@ -20,11 +20,12 @@ from rethink.spec import TrialSpec
 from rethink.training import Training
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
-# Four trials of some seconds on two slots; checkpoints every 0.3 s.
+# Two trials a seed, of some seconds each; checkpoints every 0.3 s.
 SWEEP = [
     "label_corruption", "--smoke", "--model", "mlp_1x512", "--train-samples", "800", "--label-corruption", "0", "1",
-    "--seed", "0", "1", "--checkpoint-seconds", "0.3", "--report-seconds", "0.5", "--name", "run",
+    "--checkpoint-seconds", "0.3", "--report-seconds", "0.5",
 ]  # fmt: skip
+SEEDS = ["--seed", "0", "1"]
 
 
 def start_sweep(options: list[str], storage: Path, cache_dir: Path) -> "subprocess.Popen[str]":
@@ -73,7 +74,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    process = start_sweep(SWEEP, tmp_path, cache_dir)
+    process = start_sweep([*SWEEP, *SEEDS, "--name", "run"], tmp_path, cache_dir)
     wait_for(lambda: bool(running(run)))
     victim, pid = running(run)[0]
     os.kill(pid, signal.SIGKILL)
@@ -90,7 +91,7 @@ def test_a_sweep_whose_driver_was_killed_resumes_without_repeating_finished_tria
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    process = start_sweep(SWEEP, tmp_path, cache_dir)
+    process = start_sweep([*SWEEP, *SEEDS, "--name", "run"], tmp_path, cache_dir)
     wait_for(lambda: run.outcomes_file.exists() and bool(running(run)))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

@@ -47,9 +47,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, prepared: A
     folder = tmp_path_factory.mktemp("locked")
     (folder / "home").mkdir()
     outside = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    places = ["--storage", str(folder), "--cache-dir", str(cache_dir), "--seed", *map(str, range(40))]
+    places = ["--storage", str(folder), "--cache-dir", str(cache_dir), "--name", "run"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "rethink", "run", *SWEEP, *places],
+        [sys.executable, "-m", "rethink", "run", *SWEEP, *places, "--seed", *map(str, range(40))],
         env={**outside, "HOME": str(folder / "home"), "MARK": str(os.getpid())},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip

@@ -54,6 +54,18 @@ def test_the_table_has_a_row_for_every_cell_and_counts_its_seeds(console: Consol
     assert progress.time_left() == "28 s"  # (15 + 40) s of work on two slots
 
 
+def test_the_share_of_labels_that_a_level_changed_stands_beside_it(console: Console) -> None:
+    specs = [spec(level, seed) for level in (0.0, 0.5) for seed in (0, 1)]
+    changed = dict(zip((each.spec_id for each in specs), (0.0, 0.0, 0.4312, 0.469), strict=True))
+    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 2, console, changed)
+    assert head(progress, console)[:3] == ["model", "level p", "changed"]
+    assert [row[1:3] for row in shown(progress, console)] == [["0", "0.0%"], ["0.5", "43.1-46.9%"]]
+    progress.update(specs[2], row(8, 1.0, 1.0), 5.0)
+    with console.capture() as capture:
+        progress.finish(specs[2], "interpolated")
+    assert "mlp_1x512, level p=0.5 (43.1% changed), seed=0: interpolated after 8 epochs" in capture.get()
+
+
 def test_a_cell_is_named_by_what_differs_in_the_run(console: Console) -> None:
     specs = [
         spec(1.0, 0, "inception_small", weight_decay=decay, random_crop=crop, batch_norm=norm)

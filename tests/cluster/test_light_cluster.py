@@ -16,7 +16,7 @@ from rethink.metrics import TIMING_COLUMNS
 from rethink.run_directory import RunDirectory
 from rethink.training import Training
 from tests.cluster import two_nodes
-from tests.test_faults import SWEEP, assert_undisturbed, running, wait_for
+from tests.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
 
 ENVIRONMENT = two_nodes.made_for(os.environ)
 
@@ -37,7 +37,7 @@ def nodes() -> Iterator["subprocess.Popen[str]"]:
 def start(name: str, address: str, storage: Path, cache_dir: Path) -> "subprocess.Popen[str]":
     places = ["--storage", str(storage), "--cache-dir", str(cache_dir), "--ray-address", address, "--name", name]
     return subprocess.Popen(
-        [sys.executable, "-m", "rethink", "run", *SWEEP, *places],
+        [sys.executable, "-m", "rethink", "run", *SWEEP, *SEEDS, *places],
         env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 # Eight trials on four slots; each of some seconds, with checkpoints every 0.3 s.
 SWEEP = [
-    "--smoke", "--model", "mlp_1x512", "--train-samples", "800", "--label-corruption", "0", "1",
+    "--smoke", "--model", "mlp_1x512", "--label-corruption", "0", "1",
     "--seed", "0", "1", "2", "3", "--checkpoint-seconds", "0.3", "--report-seconds", "0.5",
 ]  # fmt: skip
 UNLOCKED = {"OK", "HTTP 200"}
@@ -59,9 +59,10 @@ class Cluster:
         said = re.search(r"alive (\d+)", self.head.ssh(f"python -c {shlex.quote(count)}", check=False).stdout)
         return int(said[1]) if said else 0
 
-    def start(self, name: str, *options: str) -> "subprocess.Popen[str]":
+    def start(self, name: str, *options: str, train_samples: int = 800) -> "subprocess.Popen[str]":
         """Submit the sweep from the laptop, and go on."""
-        return self.begin("submit", "sweeps/label_corruption.py", "--", *SWEEP, "--name", name, *options)
+        own = ["--name", name, "--train-samples", str(train_samples), *options]
+        return self.begin("submit", "sweeps/label_corruption.py", "--", *SWEEP, *own)
 
     def begin(self, command: str, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
@@ -180,7 +181,7 @@ def test_the_dashboard_is_behind_the_tunnel_and_results_come_down(cluster: Clust
 
 def test_no_port_lets_a_stranger_in(cluster: Cluster) -> None:
     shutil.copy(CHECKOUT / "tests/cluster/stranger.py", cluster.lab.shared)
-    sweep = cluster.start("watched", "--train-samples", "4000")
+    sweep = cluster.start("watched", train_samples=4000)
     wait_for(lambda: bool(running(cluster.run("watched"))), 120)
     board = cluster.begin("exec", "-p", "6006", "tensorboard --logdir $RETHINK_STORAGE")
     tunnel = ["curl", "--silent", "--fail", "--max-time", "5", "http://127.0.0.1:6006/"]

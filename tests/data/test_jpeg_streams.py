@@ -55,9 +55,10 @@ def make_stream(beton: Beton) -> Make:
 
 @pytest.fixture(autouse=True)
 def threads_end() -> Iterator[None]:
+    before = set(threading.enumerate())  # other tests' streams may still be open
     yield
     gc.collect()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name.startswith("jpeg"):
             thread.join(5)
             assert not thread.is_alive(), "a reader outlived its stream"

@@ -9,7 +9,6 @@ from rethink.spec import TrialSpec
 
 Row = Mapping[str, Any]
 
-LIMITS = ("max_epochs", "max_steps")
 NOT_IN_ROWS = ("scheduler", "error")  # the ends that only the driver knows of
 UNFITTED_STATUS = {
     "max_epochs": "censored",
@@ -40,9 +39,7 @@ def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainab
 
     `attainable` is the greatest train accuracy that any network can have.
     """
-    shown = metrics.stop_reason(spec, rows[-1]) if rows else None
-    if shown in LIMITS and attainable < 1:
-        return "contradiction"
+    shown = metrics.stop_reason(spec, rows[-1], attainable) if rows else None
     if shown is not None:
         return shown
     return recorded if recorded in NOT_IN_ROWS else "unfinished"

@@ -43,7 +43,7 @@ def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Pat
         "spec": spec.to_dict(),
         "weights": {"file": weights.name, "sha256": hashlib.sha256(content).hexdigest()},
         "place": {"epoch": file.epoch, "steps": file.steps, "images_seen": file.images_seen},
-        "metrics": _metrics(run, spec, file.steps),
+        "metrics": _metrics(run, spec, file.steps, record.labels[spec.spec_id].attainable_accuracy),
         "data": msgspec.to_builtins(data),
         "versions": {"of the run": record.versions, "of the export": versions()},
     }
@@ -70,7 +70,7 @@ def _find(specs: Sequence[TrialSpec], trial: str) -> TrialSpec:
     raise SpecError(f"{trial!r} {what}; choose from {', '.join(choices[:MOST_CHOICES])}{more}")
 
 
-def _metrics(run: RunDirectory, spec: TrialSpec, steps: int) -> dict[str, Any]:
+def _metrics(run: RunDirectory, spec: TrialSpec, steps: int, attainable: float) -> dict[str, Any]:
     """What was measured of these weights or, where no row was due at their step, of the trial before it."""
     rows = [row for row in rows_of(run.read_attempts(spec.spec_id)).values() if row["steps"] <= steps]
     if not rows:
@@ -79,7 +79,7 @@ def _metrics(run: RunDirectory, spec: TrialSpec, steps: int) -> dict[str, Any]:
     return {
         "last_row": rows[-1],
         "last_row_is_of_these_weights": rows[-1]["steps"] == steps,
-        "stop_reason": stop_reason(spec, rows[-1]),
+        "stop_reason": stop_reason(spec, rows[-1], attainable),
         "best_on_the_test_set_so_far": best,
         "about_the_best": "early stopping's potential, chosen on the test set: neither a result nor these weights",
     }

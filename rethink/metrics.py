@@ -103,13 +103,18 @@ STOP_REASONS = {
 }
 
 
-def stop_reason(spec: TrialSpec, row: Mapping[str, Any]) -> str | None:
-    """Why a trial ends after this row, of its own; none: it would train on."""
+def stop_reason(spec: TrialSpec, row: Mapping[str, Any], attainable: float = 1.0) -> str | None:
+    """Why a trial ends after this row, of its own; none: it would train on.
+
+    `attainable` is the greatest train accuracy that any network can have.
+    """
     fit = row["epochs_to_fit"]
     if fit is not None and row["epoch"] >= fit + spec.epochs_after_fit:
         return "interpolated"
     if row["diverged"]:
         return "diverged"
     if spec.max_steps is not None and row["steps"] >= spec.max_steps:
-        return "max_steps"
-    return "max_epochs" if row["epoch"] >= spec.max_epochs else None
+        return "contradiction" if attainable < 1 else "max_steps"
+    if row["epoch"] >= spec.max_epochs:
+        return "contradiction" if attainable < 1 else "max_epochs"
+    return None

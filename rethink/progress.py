@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rethink.run_record import LabelFacts
 from rethink.spec import SEEDS, TrialSpec, number_text
 
 _MEASURED = ("train accuracy", "left", "ended by")  # columns after those that name the cell, and count
@@ -71,7 +72,7 @@ class Progress:
     `costs` are the trials' expected costs in any unit: they turn the times of trials that ended into the time left. A
     cost of 0 is one that is not known: such a trial is taken to cost what the others do in the mean.
     `slots` says how many trials can run at once; a cluster grows and shrinks, so it is asked as each trial ends.
-    `changed` has, by spec id, the share of labels that the trial's level really changed; it is shown beside the level.
+    `labels` has the facts by spec id: the share of labels that a level really changed is shown beside it.
     Use as a context manager.
     """
 
@@ -80,7 +81,7 @@ class Progress:
         costs: Mapping[TrialSpec, float],
         slots: Callable[[], int],
         console: Console,
-        changed: Mapping[str, float] | None = None,
+        labels: Mapping[str, LabelFacts] | None = None,
     ) -> None:
         self._trials: dict[str, _TrialState] = {}
         self._cells: dict[Hashable, _Cell] = {}
@@ -92,7 +93,7 @@ class Progress:
             self._cells.setdefault(cell, _Cell()).trials.append(self._trials[spec.spec_id])
         self._names = _telling_apart(costs)
         self._unit = "steps" if any(spec.evaluate_steps for spec in costs) else "epochs"
-        self._changed = changed or {}
+        self._changed = {spec_id: facts.changed for spec_id, facts in (labels or {}).items()}
         self._count_slots = slots
         self._slots = slots()
         self._console = console

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ray import tune
@@ -15,6 +15,7 @@ from rethink.metrics import stop_reason
 from rethink.progress import Progress
 from rethink.restarts import failures_text, last_failure
 from rethink.run_directory import RunDirectory
+from rethink.run_record import LabelFacts
 from rethink.schedulers import spec_of
 from rethink.spec import SpecError, TrialSpec
 from rethink.trainable import NOTES
@@ -25,8 +26,9 @@ Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial tha
 class Reporter(tune.Callback):
     """Carries what the controller hears to the progress display and the store, and failures to the run directory."""
 
-    def __init__(self, run: RunDirectory, progress: Progress, keep: Keep) -> None:
+    def __init__(self, run: RunDirectory, progress: Progress, keep: Keep, labels: Mapping[str, LabelFacts]) -> None:
         self._run = run
+        self._labels = labels
         self._progress = progress
         self._keep = keep
         self._restarts: Counter[str] = Counter()  # by trial
@@ -61,9 +63,11 @@ class Reporter(tune.Callback):
             raise self._fault
 
     def _end(self, trial: Trial) -> None:
-        reason = stop_reason(spec_of(trial), trial.last_result) or "scheduler"
-        self._keep(self._run, spec_of(trial), reason)
-        self._progress.finish(spec_of(trial), reason)
+        spec = spec_of(trial)
+        attainable = self._labels[spec.spec_id].attainable_accuracy
+        reason = stop_reason(spec, trial.last_result, attainable) or "scheduler"
+        self._keep(self._run, spec, reason)
+        self._progress.finish(spec, reason)
 
     def _fail(self, trial: Trial) -> None:
         spec, tries = spec_of(trial), self._restarts[trial.trial_id] + 1

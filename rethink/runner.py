@@ -149,9 +149,9 @@ def _execute(
     parametrized = tune.with_parameters(NetworkTrainable, settings=settings, entries=Entries.named_by(specs))
     trainable = tune.with_resources(parametrized, dict(resources))
     costs = {spec: _cost(spec, prepared) for spec in specs}
-    changed = {spec_id: facts.changed for spec_id, facts in run.read_run().labels.items()}
+    labels = run.read_run().labels
     with (
-        Progress(costs, lambda: cluster.slots(resources), Console(), changed) as progress,
+        Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress,
         logged_to(run.ray_log),
         faults_of_the_sweep(),
     ):
@@ -169,7 +169,7 @@ def _execute(
             run_config=tune.RunConfig(
                 name=f"start-{len(list(run.tune.glob('start-*'))) + 1:03d}",
                 storage_path=str(run.tune),
-                callbacks=[JsonLoggerCallback(), Reporter(run, progress, keep), ForgiveProgress(), Silence()],
+                callbacks=[JsonLoggerCallback(), Reporter(run, progress, keep, labels), ForgiveProgress(), Silence()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=options.max_failures),
                 verbose=0,

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rethink.progress import Progress
 from rethink.protocol import complete
+from rethink.run_record import LabelFacts
 from rethink.spec import TrialSpec
 
 
@@ -56,8 +57,9 @@ def test_the_table_has_a_row_for_every_cell_and_counts_its_seeds(console: Consol
 
 def test_the_share_of_labels_that_a_level_changed_stands_beside_it(console: Console) -> None:
     specs = [spec(level, seed) for level in (0.0, 0.5) for seed in (0, 1)]
-    changed = dict(zip((each.spec_id for each in specs), (0.0, 0.0, 0.4312, 0.469), strict=True))
-    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 2, console, changed)
+    shares = zip(specs, (0.0, 0.0, 0.4312, 0.469), strict=True)
+    labels = {each.spec_id: LabelFacts(changed=share, attainable_accuracy=1.0) for each, share in shares}
+    progress = Progress(dict.fromkeys(specs, 1.0), lambda: 2, console, labels)
     assert head(progress, console)[:3] == ["model", "level p", "changed"]
     assert [row[1:3] for row in shown(progress, console)] == [["0", "0.0%"], ["0.5", "43.1-46.9%"]]
     progress.update(specs[2], row(8, 1.0, 1.0), 5.0)

@@ -73,10 +73,16 @@ def start_own(cpus: int | None = None) -> None:
     _own.append(folder)
     atexit.register(end_own, folder)
     try:
-        with contextlib.chdir(folder):  # which Ray puts ahead of the installation, in the path of its workers
+        with _import_path_of_workers(folder):
             _init(OWN, include_dashboard=False, num_cpus=cpus, _temp_dir=f"{folder}/r", **_store_settings(folder))
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise SpecError(f"Ray cannot be started on this machine: {_reason(error)}") from None
+
+
+def _import_path_of_workers(empty: str) -> contextlib.AbstractContextManager[None]:
+    """Ray puts the working directory ahead of the installation in its workers' path: here only if it is in ours."""
+    here = os.getcwd()
+    return contextlib.nullcontext() if here in map(os.path.abspath, sys.path) else contextlib.chdir(empty)
 
 
 def _check_loopback() -> None:

@@ -95,3 +95,19 @@ def test_a_run_of_another_sweep_is_refused(folder: Path) -> None:
     refused = call(folder, "-m", "rethink", "run", "label_corruption", "--resume", "runs/first")
     assert refused.returncode == 2
     assert "is a run of 'my_sweep', not of 'label_corruption'" in refused.stderr
+
+
+def test_a_sweep_that_is_a_module_of_a_package_reaches_the_workers_with_the_files_beside_it(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    """`python -m` has the working directory in its path, so the workers have it in theirs."""
+    data, model, sweep = SNIPPETS
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "entries.py").write_text(f"{data}\n{model}")
+    (package / "sweep.py").write_text(f"from mine import entries\n{sweep}")
+    small = ["--max-epochs", "1", "--seed", "0", "--dropout", "0", "--label-corruption", "0"]
+    places = ["--storage", str(tmp_path / "runs"), "--cache-dir", str(cache_dir), "--name", "run"]
+    ended = call(tmp_path, "-m", "mine.sweep", *small, *places)
+    assert ended.returncode == 0, ended.stderr
+    assert len(load(tmp_path / "runs/run").trials) == 1

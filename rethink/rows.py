@@ -114,10 +114,11 @@ def _read_attempt(path: Path, run_id: str) -> Attempt:
         return Attempt(spec_id, number)
     (place, first), *others = lines
     header, damage = _header(place, first)
-    for field_name, wanted in (("run_id", run_id), ("spec_id", spec_id), ("number", number)):
-        said = getattr(header, field_name)
-        if said != wanted:
-            raise ValueError(f"its header says {field_name} = {said!r}, not {wanted!r}")
+    due = {"run_id": run_id, "spec_id": spec_id, "number": number}
+    said = {field: getattr(header, field) for field in due}
+    if said != due:
+        told = (f"{field} = {said[field]!r}, not {due[field]!r}" for field in due if said[field] != due[field])
+        raise ValueError(f"its header says {' and '.join(told)}")
     rows, damaged = decode_lines(others, RowLine)
     as_dicts = [(line, msgspec.structs.asdict(row)) for line, row in rows]
     contradicted = dict(_contradictions(as_dicts))

@@ -228,6 +228,7 @@ def test_a_damaged_header_that_still_says_whose_the_rows_are_keeps_them(
         ({"spec_id": "def"}, "its header says spec_id = 'def', not 'abc123'"),
         ({"run_id": "other"}, f"its header says run_id = 'other', not '{RUN_ID}'"),
         ({"number": 2}, "its header says number = 2, not 1"),
+        ({"spec_id": "def", "number": 2}, "its header says spec_id = 'def', not 'abc123' and number = 2, not 1"),
         ({"number": -1}, "attempt.number = -1 is not allowed"),
         ({"format": 2}, "attempt.format = 2 is not allowed"),
         ({"run_id": None}, "attempt.run_id = None is not allowed"),

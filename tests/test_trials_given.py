@@ -45,8 +45,8 @@ def test_every_trial_is_given_once_as_it_is_and_the_longest_first(
     monkeypatch.setattr(runner, "_cost", lambda spec, prepared: 1 + spec.label_corruption)
     monkeypatch.setattr(runner.Progress, "update", lambda *told: None)
     run, ended = RunDirectory(tmp_path), list[str]()
-    run.create(made_record())
     specs = [complete({"model": "mlp_1x512", "max_epochs": 1, "label_corruption": level}) for level in LEVELS]
+    run.create(made_record(specs))
     resources = {"cpu": 2.0 / slots, "gpu": 0.0}
     runner._execute(run, specs, {}, RunOptions(), resources, lambda run, spec, reason: ended.append(spec.spec_id))
     expected = longest_first({spec: 1 + spec.label_corruption for spec in specs})

@@ -1,10 +1,12 @@
 """A user's own code, called by ours: what it raises becomes one line that says whose it was, and where."""
 
 import contextlib
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 
 from rethink.spec import SpecError
 
@@ -25,6 +27,20 @@ def own_code(what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise SpecError(f"{what} raised {_in_one_line(error)}{line_of(error)}") from error
+
+
+def tell_uncaught() -> None:
+    """Have a SpecError that a user's file does not catch, such as `register`'s, end it in one line and status 2."""
+    before = sys.excepthook
+
+    def tell(kind: type[BaseException], error: BaseException, stack: TracebackType | None) -> None:
+        place = line_of(error) if isinstance(error, SpecError) else ""
+        if place:
+            print(f"rethink: {error}{place}", file=sys.stderr)
+            raise SystemExit(2)
+        before(kind, error, stack)
+
+    sys.excepthook = tell
 
 
 def line_of(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cells import BASE
+from analysis.grouping.cells import BASE
 from rethink.spec import SEEDS, number_text
 
 MISSING = "—"

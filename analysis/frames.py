@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis import store
-from analysis.columns import EPOCHS, MEASURED, TRIALS
-from analysis.reading import run_files
-from analysis.records import joined, to_frames
-from analysis.typed import concatenated
-from rethink.run_directory import RunDirectory, find_runs
-from rethink.spec import SpecError
+from analysis.reading import parquet_store
+from analysis.reading.run_files import run_files
+from analysis.reading.trial_rows import joined, to_frames
+from analysis.schema.columns import EPOCHS, MEASURED, TRIALS
+from analysis.schema.typed_frames import concatenated
+from rethink.errors import SpecError
+from rethink.records.run_directory import RunDirectory, find_runs
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def load(*paths: str | Path) -> Frames:
 def _load(name: str, run: RunDirectory) -> Frames:
     """Unchanged trials from the store, all others from the run's own files."""
     files = run_files(run)
-    stored = store.read(files)
+    stored = parquet_store.read(files)
     left = files.specs.keys() - set(stored.trials["spec_id"].to_pylist())
     trials, epochs = to_frames(name, files.trials(left))
     if len(left) < len(files.specs):

@@ -22,11 +22,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.effects import effects
 from analysis.frames import Frames
-from analysis.slowdowns import slowdowns
-from analysis.summary import summary
-from rethink.spec import SpecError
+from analysis.statistics.cells import summary
+from analysis.statistics.effects import effects
+from analysis.statistics.slowdowns import slowdowns
+from rethink.errors import QueryError
 
 MOST_SECONDS, MOST_GIGABYTES, MOST_ANSWER_GIGABYTES = 60, 4, 1  # of a query, of its work, and of what it answers
 LIMITS = (
@@ -73,7 +73,7 @@ def ask(frames: Frames, sql: str) -> pa.Table:
     Warns where an aggregate of epochs to fit would leave out trials that did not fit.
 
     Raises:
-        SpecError: In one line: what DuckDB cannot answer, is no single SELECT, or takes more than LIMITS.
+        QueryError: In one line: what DuckDB cannot answer, is no single SELECT, or takes more than LIMITS.
         KeyboardInterrupt: Ctrl-C; the query is told to end.
     """
     sql = _as_unicode(sql)
@@ -92,7 +92,7 @@ def _as_unicode(sql: str) -> str:
     try:
         return os.fsencode(sql).decode()
     except UnicodeError:
-        raise SpecError(f"{_shown(sql)} is no UTF-8") from None
+        raise QueryError(f"{_shown(sql)} is no UTF-8") from None
 
 
 def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -101,11 +101,11 @@ def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     except duckdb.Error as error:
         raise _one_line(error) from error
     if not kinds:
-        raise SpecError(f"{sql!r} answers with no table: say select ...")
+        raise QueryError(f"{sql!r} answers with no table: say select ...")
     if kinds == ["MULTI"]:
-        raise SpecError(f"{_shown(sql)} is not allowed: a PIVOT needs its values, as in `on level in (0, 1)`")
+        raise QueryError(f"{_shown(sql)} is not allowed: a PIVOT needs its values, as in `on level in (0, 1)`")
     if kinds != ["SELECT"]:
-        raise SpecError(f"{_shown(sql)} is not allowed ({', '.join(kinds)}): exactly one SELECT statement")
+        raise QueryError(f"{_shown(sql)} is not allowed ({', '.join(kinds)}): exactly one SELECT statement")
 
 
 def _add_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pd.DataFrame) -> None:
@@ -139,9 +139,9 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
             batches.append(batch)
             size += batch.nbytes
             if size > MOST_ANSWER_GIGABYTES * _GIGABYTE:
-                raise SpecError(f"the answer is larger than {MOST_ANSWER_GIGABYTES} GB: ask for fewer rows or columns")
+                raise QueryError(f"the answer is larger than {MOST_ANSWER_GIGABYTES} GB: ask for fewer rows or columns")
     except duckdb.OutOfMemoryException as error:
-        raise SpecError(f"the query needs more than {MOST_GIGABYTES} GB of memory: ask for fewer rows") from error
+        raise QueryError(f"the query needs more than {MOST_GIGABYTES} GB of memory: ask for fewer rows") from error
     except duckdb.Error as error:
         raise _one_line(error) from error
     return pa.Table.from_batches(batches, reader.schema)
@@ -150,10 +150,10 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
 def _check_columns(relation: duckdb.DuckDBPyRelation) -> None:
     twice = sorted({name for name in relation.columns if relation.columns.count(name) > 1})
     if twice:
-        raise SpecError(f"several columns are named {', '.join(twice)}: give each a name of its own with `as`")
+        raise QueryError(f"several columns are named {', '.join(twice)}: give each a name of its own with `as`")
     for name, kind in zip(relation.columns, relation.types, strict=True):
         if _UNREADABLE.search(str(kind)):
-            raise SpecError(
+            raise QueryError(
                 f"column {name} is of type {kind}, which no answer can hold: cast it, as in {name}::varchar"
             )
 
@@ -167,7 +167,7 @@ def _within_limits(connection: duckdb.DuckDBPyConnection, ask: Callable[[], pa.T
         answer = asked.result(MOST_SECONDS)
     except TimeoutError:
         _end(connection, thread, 2)
-        raise SpecError(f"the query takes more than {MOST_SECONDS} seconds: ask for fewer rows") from None
+        raise QueryError(f"the query takes more than {MOST_SECONDS} seconds: ask for fewer rows") from None
     except KeyboardInterrupt:
         _end(connection, thread, 130)
         raise
@@ -188,8 +188,8 @@ def _end(connection: duckdb.DuckDBPyConnection, thread: threading.Thread, status
         atexit.register(os._exit, status)
 
 
-def _one_line(error: duckdb.Error) -> SpecError:
-    return SpecError(" ".join(str(error).split()))
+def _one_line(error: duckdb.Error) -> QueryError:
+    return QueryError(" ".join(str(error).split()))
 
 
 def _shown(sql: str) -> str:
@@ -198,14 +198,14 @@ def _shown(sql: str) -> str:
 
 
 def encoded(answer: pa.Table, form: str) -> bytes:
-    """The answer in one of FORMATS. Raises SpecError for a column that the format cannot hold."""
+    """The answer in one of FORMATS. Raises QueryError for a column that the format cannot hold."""
     encode = FORMATS[form]
     try:
         return encode(answer)
     except (pa.ArrowException, ValueError, OverflowError) as error:
         for name in answer.column_names:
             _check_column(answer.select([name]), form)
-        raise SpecError(f"the answer cannot be written as {form}: {error}") from error
+        raise QueryError(f"the answer cannot be written as {form}: {error}") from error
 
 
 def _check_column(column: pa.Table, form: str) -> None:
@@ -214,7 +214,7 @@ def _check_column(column: pa.Table, form: str) -> None:
     except (pa.ArrowException, ValueError, OverflowError) as error:
         (field,) = column.schema
         reason = f"column {field.name}, of type {field.type}, cannot be written as {form} ({error})"
-        raise SpecError(f"{reason}: choose another --format, or cast it") from error
+        raise QueryError(f"{reason}: choose another --format, or cast it") from error
 
 
 def _to_table(answer: pa.Table) -> bytes:

@@ -14,12 +14,12 @@ from made_run import made_record
 from measurement import Goal, Measurement, main
 from ray import tune
 
-from rethink.data.beton import prepare
-from rethink.entries import Entries
-from rethink.protocol import complete
-from rethink.run_directory import RunDirectory
-from rethink.trainable import NetworkTrainable
-from rethink.trial import TrialSettings
+from rethink.data.betons.prepare import prepare
+from rethink.ray_backend.registrations import Entries
+from rethink.ray_backend.trainable import NetworkTrainable
+from rethink.records.run_directory import RunDirectory
+from rethink.sweep.recipes import complete
+from rethink.trial.settings import TrialSettings
 
 DATASET = "fashion_mnist_mini"
 ACTORS = 5  # of each kind, in turn

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from measurement import Goal, Measurement, main
 
-from rethink.rows import rows_of
-from rethink.run_directory import RunDirectory
+from rethink.records.rows import rows_of
+from rethink.records.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
 LEVELS, SEEDS, IMAGES = (0.0, 0.5, 1.0), (0, 1), 2000

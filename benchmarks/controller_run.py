@@ -1,4 +1,4 @@
-"""One process of controller_at_scale.py: a sweep of made trials, run by rethink.runner and timed in its driver.
+"""One process of controller_at_scale.py: a sweep of made trials, run as any sweep is and timed in its driver.
 
 python benchmarks/controller_run.py '{"slots": 100, "trials": 1000, "epochs": 10}'     each trial one report
 python benchmarks/controller_run.py '{"slots": 100, "trials": 100, "enough": 2000}'    2,000 reports of endless trials
@@ -24,12 +24,13 @@ import ray
 from rich.console import Console
 from simulated_actors import MadeTrainable, Simulation
 
-from rethink import runner
-from rethink.progress import Progress
-from rethink.results import keep_trial
+from analysis.commands import keep_trial
+from rethink.ray_backend import tuner
 from rethink.run_options import RunOptions
+from rethink.runs import start_and_resume
+from rethink.runs.progress import Progress
 from rethink.spec import TrialSpec
-from rethink.sweep import Sweep
+from rethink.sweep.sweep import Sweep
 
 ENDLESS = 10**6  # epochs
 LEVELS = 5
@@ -113,8 +114,9 @@ def _start(settings: Settings, storage: Path) -> None:
     console = Console(file=io.StringIO(), force_terminal=settings.terminal, width=120, height=50)
     keep = keep_trial if settings.store else lambda *trial: None
     options = RunOptions(ray_address="local", report_seconds=0.0)
-    with mock.patch.multiple(runner, NetworkTrainable=MadeTrainable, Progress=TimedProgress, Console=lambda: console):
-        runner.start(sweep, "default", sweep.specs("default", {}), storage, "run", options, keep)
+    shown = mock.patch.multiple(start_and_resume, Progress=TimedProgress, Console=lambda: console)
+    with shown, mock.patch.object(tuner, "NetworkTrainable", MadeTrainable):
+        start_and_resume.start(sweep, "default", sweep.specs("default", {}), storage, "run", options, keep)
 
 
 def _rates() -> dict[str, float]:

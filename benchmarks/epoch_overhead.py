@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from measurement import Goal, Measurement, main
 
 from rethink import models
-from rethink.data.beton import PreparedData, prepare
-from rethink.data.loaders import epoch_order
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
 from rethink.data.trial_data import StreamPool, TrialData
-from rethink.protocol import complete
 from rethink.spec import TrialSpec
-from rethink.training import Training
+from rethink.sweep.recipes import complete
+from rethink.training.epoch_pass import epoch_order
+from rethink.training.loop import Training
 
 DATASET = "fashion_mnist_mini"
 CASES = (("mlp_1x512", 2000, 20), ("mlp_1x512", 5000, 12), ("alexnet_small", 2000, 4))  # model, images, pairs

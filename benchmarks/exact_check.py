@@ -10,11 +10,12 @@ from typing import NamedTuple
 import torch
 from measurement import Goal, Measurement, main
 
-from rethink.data.beton import PreparedData, prepare
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
 from rethink.data.trial_data import StreamPool
-from rethink.evaluation import Evaluator
-from rethink.protocol import complete
-from rethink.training import Training
+from rethink.sweep.recipes import complete
+from rethink.training.evaluation import Evaluator
+from rethink.training.loop import Training
 
 DATASET = "fashion_mnist_mini"
 LEVELS = (0.0, 0.5, 1.0)

@@ -24,14 +24,14 @@ from measurement import Goal, Measurement, main
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 
-from analysis import store
 from analysis.frames import load
-from rethink.metrics import Record, stop_reason
-from rethink.protocol import complete
-from rethink.rows import rows_of
-from rethink.run_directory import RunDirectory
-from rethink.schedulers import spec_of
+from analysis.reading import parquet_store
+from rethink.ray_backend.schedulers import spec_of
+from rethink.records.record import Record, stop_reason
+from rethink.records.rows import rows_of
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
+from rethink.sweep.recipes import complete
 
 EPOCHS = 100
 SMALL, LARGE, QUICK = 1000, 10_000, 100  # trials
@@ -79,7 +79,7 @@ def _alone(trials: int, samples: int) -> list[Measurement]:
 
 
 def _from_store(run: RunDirectory, samples: int) -> list[float]:
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     return [_seconds(lambda: load(run.root)) for _ in range(samples)]
 
 
@@ -229,7 +229,7 @@ class _Replay(tune.Trainable):
 
 
 def _ray_folder(run: RunDirectory) -> Path:
-    """What Ray Tune itself leaves on disk, by the settings of rethink/runner.py, of a sweep that reports every row."""
+    """What Ray Tune itself leaves on disk, by tuner.py's settings, of a sweep that reports every row."""
     # Results reach the controller a trial at a time instead of one by one: the files are the same, written sooner.
     # Both settings, as Ray 2.60 hands train_buffered its seconds and its length in each other's place.
     buffer = {name: str(EPOCHS) for name in ("TUNE_RESULT_BUFFER_LENGTH", "TUNE_RESULT_BUFFER_MIN_TIME_S")}

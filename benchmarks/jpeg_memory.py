@@ -18,7 +18,7 @@ from typing import Any
 from made_imagenet import LARGE_SIZES, make_tree, repeat
 from measurement import Goal, Measurement, main
 
-from rethink.data.beton import prepare
+from rethink.data.betons.prepare import prepare
 from rethink.data.sources import JpegForm
 
 PROCESSES, MADE, TIMES = 2, 256, 14  # processes in each mode; images made, and how many names each has

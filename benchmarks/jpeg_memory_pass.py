@@ -12,11 +12,12 @@ import psutil
 import torch
 from page_cache import pages_held
 
-from rethink.data.augmentation import Augmentation
-from rethink.data.beton import prepare
-from rethink.data.loaders import BetonStream, epoch_order
+from rethink.data.betons.prepare import prepare
 from rethink.data.sources import JpegForm
-from rethink.data.uncached import UncachedFile
+from rethink.data.streams.augmentation import Augmentation
+from rethink.data.streams.beton_stream import BetonStream
+from rethink.data.streams.uncached_file import UncachedFile
+from rethink.training.epoch_pass import epoch_order
 
 
 def main() -> None:

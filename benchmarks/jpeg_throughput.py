@@ -26,13 +26,15 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from rethink.data.augmentation import Augmentation
-from rethink.data.beton import Beton, prepare
-from rethink.data.loaders import BetonStream, epoch_order
-from rethink.data.normalization import normalize
+from rethink.data.betons.beton import Beton
+from rethink.data.betons.prepare import prepare
+from rethink.data.ffcv_bridge.c_functions import decode_jpeg, resize_crop
+from rethink.data.ffcv_bridge.runtime import Reader
 from rethink.data.sources import JpegForm
-from rethink.ffcv_library import decode_jpeg, resize_crop
-from rethink.ffcv_runtime import Reader
+from rethink.data.streams.augmentation import Augmentation
+from rethink.data.streams.beton_stream import BetonStream
+from rethink.data.streams.normalization import normalize
+from rethink.training.epoch_pass import epoch_order
 
 CORES, BATCH, PAIRS = len(os.sched_getaffinity(0)), 64, 7
 USUAL, LARGE = 640, 256  # images

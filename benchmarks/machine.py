@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rethink.provenance import versions
+from rethink.records.provenance import versions
 
 
 def describe() -> dict[str, Any]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rethink.provenance import versions
+from rethink.records.provenance import versions
+from rethink.records.run_record import RunRecord, StoredData
 from rethink.run_options import RunOptions
-from rethink.run_record import RunRecord, StoredData
 from rethink.spec import TrialSpec
 
 SHA256 = "ab" * 32

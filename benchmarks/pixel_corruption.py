@@ -14,12 +14,13 @@ import torch
 from measurement import Goal, Measurement, main
 
 from rethink.data import sources
-from rethink.data.beton import PreparedData, prepare
-from rethink.data.loaders import epoch_order
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
 from rethink.data.sources import ArraySplit, ImageData, ImageSource
 from rethink.data.trial_data import StreamPool, TrialData
-from rethink.protocol import complete
 from rethink.spec import PIXEL_CORRUPTIONS
+from rethink.sweep.recipes import complete
+from rethink.training.epoch_pass import epoch_order
 
 IMAGES, PASSES, BATCH = 50_000, 10, 128
 CPU = torch.device("cpu")

@@ -22,7 +22,7 @@ from torchvision import transforms
 from rethink.corruption.labels import corrupt_labels
 from rethink.data import sources
 from rethink.data.sources import Split
-from rethink.data.subset import balanced_subset
+from rethink.data.training_subset import balanced_subset
 
 MEAN, STD = (0.2860,) * 3, (0.3530,) * 3  # of Fashion-MNIST, as usually given
 

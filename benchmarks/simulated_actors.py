@@ -20,12 +20,12 @@ from made_run import about
 from ray.air.execution.resources.placement_group import PlacementGroupAcquiredResources, PlacementGroupResourceManager
 from ray.tune.execution import tune_controller
 
-from rethink.entries import Entries
-from rethink.metrics import Record
-from rethink.run_directory import RunDirectory
+from rethink.ray_backend.registrations import Entries
+from rethink.ray_backend.trainable import NetworkTrainable
+from rethink.records.record import Record
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
-from rethink.trainable import NetworkTrainable
-from rethink.trial import TrialSettings
+from rethink.trial.settings import TrialSettings
 
 ROWS_A_REPORT = 10
 ROW = Record(
@@ -62,7 +62,7 @@ def row_after(epoch: int) -> Record:
 
 
 class MadeTrial:
-    """In the place of rethink.trial.Trial: ROWS_A_REPORT made rows at every call, until max_epochs."""
+    """In the place of rethink.trial.trial.Trial: ROWS_A_REPORT made rows at every call, until max_epochs."""
 
     def __init__(self, spec: TrialSpec, settings: TrialSettings) -> None:
         self._last_epoch = spec.max_epochs

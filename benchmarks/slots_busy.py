@@ -12,12 +12,12 @@ import ray
 from measurement import Goal, Measurement, main
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from rethink.results import keep_trial
-from rethink.rows import rows_of
-from rethink.run_directory import RunDirectory
-from rethink.runner import RunOptions, start
+from analysis.commands import keep_trial
+from rethink.records.rows import rows_of
+from rethink.records.run_directory import RunDirectory
+from rethink.runs.start_and_resume import RunOptions, start
 from rethink.spec import TrialSpec
-from rethink.sweep import Sweep
+from rethink.sweep.sweep import Sweep
 
 SLOTS = 2
 TRIALS = 20

@@ -20,15 +20,16 @@ from measurement import Measurement, main
 from simulated_actors import ROW, row_after
 
 from rethink import models
-from rethink.checkpoint_file import TrialState, write_checkpoint
 from rethink.data import sources
-from rethink.data.beton import PreparedData, prepare
-from rethink.optimizers import make_optimizer
-from rethink.protocol import complete
-from rethink.rows import RowWriter
-from rethink.run_directory import RunDirectory
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
+from rethink.records.row_writer import RowWriter
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
-from rethink.tensorboard import TrialBoard
+from rethink.sweep.recipes import complete
+from rethink.training.optimizers import make_optimizer
+from rethink.trial.tensorboard import TrialBoard
+from rethink.weights.checkpoint_file import TrialState, write_checkpoint
 
 ROWS, COPIES, WRITES = 500, 3, 5
 CIFAR_IMAGES, JPEG_IMAGES = (50_000, 10_000), 640

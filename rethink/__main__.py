@@ -1,6 +1,6 @@
 """`python -m rethink` is the `rethink` command."""
 
-from rethink.cli import main
+from rethink.cli.command_line import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

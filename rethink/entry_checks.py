@@ -4,7 +4,8 @@ import numbers
 import re
 from typing import Any
 
-from rethink.spec import SpecError, shown
+from rethink.errors import SpecError
+from rethink.spec import shown
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")  # also fit for a folder's name and an option
 

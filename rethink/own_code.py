@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from rethink.spec import SpecError
+from rethink.errors import RethinkError, SpecError
 
 MOST_TOLD = 300  # characters of an exception's text
 _INSTALLED = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")]
@@ -19,22 +19,22 @@ _OURS = Path(__file__).parent
 def own_code(what: str) -> Iterator[None]:
     """Raise SpecError, `what` first, for whatever the code inside raises, sys.exit included.
 
-    A SpecError passes as it is, and so does KeyboardInterrupt.
+    A RethinkError passes as it is, and so does KeyboardInterrupt.
     """
     try:
         yield
-    except SpecError:
+    except RethinkError:
         raise
     except (Exception, SystemExit) as error:
         raise SpecError(f"{what} raised {_in_one_line(error)}{line_of(error)}") from error
 
 
 def tell_uncaught() -> None:
-    """Have a SpecError that a user's file does not catch, such as `register`'s, end it in one line and status 2."""
+    """Have a RethinkError that a user's file does not catch, such as `register`'s, end it in one line and status 2."""
     before = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, stack: TracebackType | None) -> None:
-        place = line_of(error) if isinstance(error, SpecError) else ""
+        place = line_of(error) if isinstance(error, RethinkError) else ""
         if place:
             print(f"rethink: {error}{place}", file=sys.stderr)
             raise SystemExit(2)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rethink.data.betons.writing.options import Writing, usable_cpus
 from rethink.data.places import DataPlaces
-from rethink.data.writing import Writing, usable_cpus
-from rethink.spec import SpecError, shown
+from rethink.errors import SpecError
+from rethink.spec import shown
 
 LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
 BOUNDS = {

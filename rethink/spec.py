@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+from rethink.errors import SpecError
+
 PRECISIONS = ("fp32", "bf16")
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
 NORMALIZATIONS = ("per_image", "imagenet", "unit")
@@ -36,10 +38,6 @@ BOUNDS = {  # of whole numbers: wide enough for any experiment, and small enough
 }
 
 
-class SpecError(ValueError):
-    """A value that no trial can run with; the message is one line that names it and the choices."""
-
-
 def _doc(text: str, **extra: Any) -> Any:
     return field(metadata={"doc": text}, **extra)
 
@@ -49,7 +47,7 @@ class TrialSpec:
     """One trial: data, corruption, model, optimization, seeds. Equal specs give bit-equal results.
 
     Paths, thread counts and reporting rhythm are no part of it. Raises SpecError on a bad value; whether the data
-    set and the model are known is checked by `rethink.protocol.complete`, which also fills what a sweep leaves open.
+    set and the model are known is checked by `rethink.sweep.recipes.complete`, which also fills what is left open.
     """
 
     dataset: str = _doc("name of the image source")

@@ -16,9 +16,7 @@ values: docs/results.md.
 """
 
 from rethink.cli import run_sweep
-from rethink.halving import SuccessiveHalving
-from rethink.search import log_uniform
-from rethink.sweep import Sweep
+from rethink.sweep import SuccessiveHalving, Sweep, log_uniform
 
 LEVELS = [0.0, 0.5, 1.0]
 

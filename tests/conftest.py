@@ -8,13 +8,14 @@ import pytest
 import ray
 import torch
 
-from rethink import cluster
-from rethink.data.beton import PreparedData, prepare
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
+from rethink.data.betons.writing.options import Writing
 from rethink.data.trial_data import StreamPool
-from rethink.data.writing import Writing
-from rethink.protocol import complete
+from rethink.ray_backend import cluster
 from rethink.spec import TrialSpec
-from rethink.training import Training
+from rethink.sweep.recipes import complete
+from rethink.training.loop import Training
 from tests.made_jpegs import make_ilsvrc
 
 

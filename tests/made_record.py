@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rethink.records.run_record import LabelFacts, RunRecord, StoredData
 from rethink.run_options import RunOptions
-from rethink.run_record import LabelFacts, RunRecord, StoredData
 from rethink.spec import TrialSpec
 
 RUN_ID = "0123456789abcdef" * 2

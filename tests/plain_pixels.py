@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from rethink.randomness import seed_sequence
+from rethink.randomness.streams import seed_sequence
 
 MASK = 2**64 - 1
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from rethink.metrics import TIMING_COLUMNS, stop_reason
-from rethink.rows import rows_of
-from rethink.run_directory import RunDirectory
+from rethink.records.record import TIMING_COLUMNS, stop_reason
+from rethink.records.rows import rows_of
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
-from rethink.training import Training
+from rethink.training.loop import Training
 
 Row = dict[str, Any]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rethink.corruption import counter
-from rethink.randomness import key64
-from rethink.spec import SpecError
+from rethink.errors import SpecError
+from rethink.randomness import counter
+from rethink.randomness.streams import key64
 
 _WHETHER, _WHICH = 0, 1  # the two draws of a sample: is it corrupted, and to which class
 

@@ -14,9 +14,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from rethink.corruption.counter import mix64
-from rethink.ffcv_runtime import kernel
-from rethink.randomness import key64, raw_draws
+from rethink.kernel import kernel
+from rethink.randomness.counter import mix64
+from rethink.randomness.streams import key64, raw_draws
 
 _POSITIONS, _SPLITS = 1, {"train": 2, "test": 3}  # keys of the draws
 NOISE_UNIT = 32  # noise is kept in 1/32 of a grey level, signed: bytes would clip its tails, and so change its moments

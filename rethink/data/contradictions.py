@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from rethink.corruption.labels import corrupt_labels
 from rethink.corruption.pixels import PixelCorruption, pixel_corruption
-from rethink.data.beton import Beton, PreparedData
-from rethink.data.normalization import normalize
-from rethink.data.stored import StoredPixels, stored_labels
-from rethink.data.subset import balanced_subset
+from rethink.data.betons.beton import Beton, PreparedData
+from rethink.data.betons.stored_samples import StoredPixels, stored_labels
+from rethink.data.streams.normalization import normalize
+from rethink.data.training_subset import balanced_subset
 from rethink.spec import TrialSpec
 
 Indices = npt.NDArray[np.int64]

@@ -1,6 +1,7 @@
 """The data that a spec asks for, in the form that it asks for."""
 
-from rethink.data.beton import PreparedData, prepare
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
 from rethink.data.places import DataPlaces
 from rethink.data.sources import JpegForm
 from rethink.spec import TrialSpec

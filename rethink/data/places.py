@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rethink.data.writing import Writing
+from rethink.data.betons.writing.options import Writing
 
 
 @dataclass(frozen=True)

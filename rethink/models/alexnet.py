@@ -2,8 +2,9 @@
 
 from torchvision.models import AlexNet
 
+from rethink.errors import SpecError
 from rethink.models.registry import InputShape, ModelEntry, register
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 
 SMALLEST_IMAGE = 63  # pixels: below, a pooling has nothing left
 

@@ -4,9 +4,8 @@ import math
 
 from torch import nn
 
-from rethink.models.dropout import dropout_layers
 from rethink.models.initialization import initialize_glorot
-from rethink.models.local_response_norm import LocalResponseNorm
+from rethink.models.layers import LocalResponseNorm, dropout_layers
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
 

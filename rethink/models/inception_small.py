@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from rethink.models.dropout import dropout_layers
 from rethink.models.initialization import initialize_he
+from rethink.models.layers import dropout_layers
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
 

@@ -6,8 +6,9 @@ from typing import Any
 from torch import nn
 from torchvision.models import inception
 
+from rethink.errors import SpecError
 from rethink.models.registry import InputShape, ModelEntry, register
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 
 FULL_WIDTH = 16  # every published channel count is a multiple of 16
 SMALLEST_IMAGE = 299  # pixels: below, nothing is left for the auxiliary classifier's 5×5 convolution

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from rethink.models.dropout import dropout_layers
+from rethink.models.layers import dropout_layers
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
 

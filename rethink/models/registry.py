@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rethink.entry_checks import check_field, check_name, is_number, is_whole
+from rethink.entry_checks import check_field, is_number, is_whole
+from rethink.errors import SpecError
 from rethink.own_code import own_code
-from rethink.spec import SpecError, TrialSpec, shown
+from rethink.registry import Registry
+from rethink.spec import TrialSpec, shown
 
 InputShape = tuple[int, int, int]  # (C, H, W)
 OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some models have
@@ -22,7 +24,7 @@ class ModelEntry:
     `build(spec, (C, H, W), classes)` gives a network that maps float images (N, C, H, W) to floating-point logits
     (N, classes), for any N in evaluation mode, where equal images give equal logits. It draws the weights from
     torch's global generator, which the caller seeds, and touches nothing else; the network's state_dict is all of its
-    state. rethink/trial_run.py holds it to that before a run starts.
+    state. rethink/runs/trial_run.py holds it to that before a run starts.
 
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
@@ -61,35 +63,6 @@ class ModelEntry:
         return dataclasses.replace(spec, **defaults)
 
 
-_entries: dict[str, ModelEntry] = {}
-
-
-def register(entry: ModelEntry) -> None:
-    """Make a model known by its name. Raises SpecError for what is no ModelEntry, and for a name unfit or taken."""
-    if not isinstance(entry, ModelEntry):
-        raise SpecError(f"{shown(entry)} is no model: register takes a ModelEntry")
-    check_name("model", entry.name)
-    if entry.name in _entries:
-        raise SpecError(f"model {entry.name!r} is already registered; choose another name")
-    _entries[entry.name] = entry
-
-
-def get(name: str) -> ModelEntry:
-    """The model of that name.
-
-    Raises SpecError with the choices for an unknown one, and for one whose fields are not what they should be.
-    """
-    if not isinstance(name, str) or name not in _entries:
-        raise SpecError(f"unknown model {shown(name)}; choose from {', '.join(names())}")
-    _check_fields(_entries[name])
-    return _entries[name]
-
-
-def names() -> tuple[str, ...]:
-    """The known models, in alphabetical order."""
-    return tuple(sorted(_entries))
-
-
 def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
     """The untrained network of a spec for images (C, H, W).
 
@@ -117,3 +90,7 @@ def _check_fields(entry: ModelEntry) -> None:
     check_field(owner, "channels_last", entry.channels_last, isinstance(entry.channels_last, bool), "True or False")
     weight = entry.auxiliary
     check_field(owner, "auxiliary", weight, is_number(weight) and 0 <= weight < math.inf, "a number from 0")
+
+
+MODELS = Registry("model", ModelEntry, _check_fields)
+register, get, names = MODELS.register, MODELS.get, MODELS.names

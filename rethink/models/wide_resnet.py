@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from rethink.models.dropout import dropout_layers
+from rethink.errors import SpecError
+from rethink.models.layers import dropout_layers
 from rethink.models.registry import InputShape, ModelEntry, register
-from rethink.spec import SpecError, TrialSpec
+from rethink.spec import TrialSpec
 
 
 class WideResNet(nn.Sequential):

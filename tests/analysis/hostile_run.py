@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rethink.run_directory import RunDirectory
-from rethink.tensorboard import write_examples
+from rethink.records.run_directory import RunDirectory
+from rethink.trial.tensorboard import write_examples
 from tests.analysis.made_runs import make_run, spec, write_attempt
 from tests.analysis.made_runs import record as row
 from tests.made_record import stored_data

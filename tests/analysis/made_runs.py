@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rethink.metrics import Record
-from rethink.rows import RowWriter
-from rethink.run_directory import RunDirectory
+from rethink.records.record import Record
+from rethink.records.row_writer import RowWriter
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from tests.made_record import ABOUT, made_record
 

@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from analysis.censoring import censored_median
+from analysis.statistics.censored_median import censored_median
 
 
 @pytest.mark.parametrize(

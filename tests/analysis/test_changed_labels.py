@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis.changed_labels import changed_labels, changed_text
-from analysis.effects import effects
 from analysis.frames import load
-from analysis.slowdowns import slowdowns
-from analysis.summary import summary
-from rethink.run_record import LabelFacts
+from analysis.statistics.cells import summary
+from analysis.statistics.changed_labels import changed_labels, changed_text
+from analysis.statistics.effects import effects
+from analysis.statistics.slowdowns import slowdowns
+from rethink.records.run_record import LabelFacts
 from tests.analysis.made_runs import make_run, record, spec, write_attempt
 
 LEVELS = (0.0, 0.2)

@@ -10,14 +10,14 @@ import pytest
 from made_runs import imagenet_spec, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 from matplotlib.figure import Figure
 
-from analysis.comparisons import MakeFigure, batch_norms_of, curve_figures, inputs_of, regularizers_of
-from analysis.conditions import condition, regularizers
-from analysis.figures import draw
+from analysis.figures.all_figures import draw
+from analysis.figures.epochs_by_learning_rate import rates_figure
+from analysis.figures.paper_curves import MakeFigure, curve_figures
 from analysis.frames import Frames, load
-from analysis.lines import levels_of
+from analysis.grouping.comparisons import batch_norms_of, inputs_of, levels_of, rates_of, regularizers_of
+from analysis.grouping.conditions import condition, regularizers
 from analysis.published import read
-from analysis.rates_figure import rates_figure, rates_of
-from analysis.tables import to_markdown
+from analysis.tables.paper_tables import to_markdown
 from rethink.spec import TrialSpec
 
 INPUTS: list[dict[str, Any]] = [

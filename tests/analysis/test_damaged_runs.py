@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from made_runs import log_of_ray, make_run, record, spec, write_attempt, write_trial
 
-from analysis import store
 from analysis.frames import load
-from rethink.rows import RowWriter
+from analysis.reading import parquet_store
+from rethink.records.row_writer import RowWriter
 from tests.made_record import ABOUT
 
 
@@ -167,7 +167,7 @@ class TestStore:
         """The frames of the rows; each trial is a part of the store."""
         frames = load(run.root)
         for one in (spec(), spec(seed=1)):
-            store.append(run, one, "interpolated")
+            parquet_store.append(run, one, "interpolated")
         return frames
 
     @staticmethod
@@ -179,7 +179,7 @@ class TestStore:
         pd.testing.assert_frame_equal(frames.epochs, expected.epochs)
 
     def test_whole_parts_are_used(self, run, expected, monkeypatch):
-        monkeypatch.setattr("rethink.rows._read_attempt", lambda *path: pytest.fail("was stored"))
+        monkeypatch.setattr("rethink.records.rows._read_attempt", lambda *path: pytest.fail("was stored"))
         pd.testing.assert_frame_equal(load(run.root).epochs, expected.epochs)
 
     @pytest.mark.parametrize("table", ["trials", "epochs"])
@@ -194,8 +194,8 @@ class TestStore:
     @pytest.mark.parametrize("table", ["trials", "epochs"])
     def test_an_emptied_or_altered_half(self, run, expected, table):
         path = sorted(run.store.glob(f"*.{table}.parquet"))[0]
-        content = store._SCHEMAS[table].empty_table()
-        path.write_bytes(store._parquet(content, {}))
+        content = parquet_store._SCHEMAS[table].empty_table()
+        path.write_bytes(parquet_store._parquet(content, {}))
         self.assert_read_from_the_rows(run, expected, 1, "not what was written|not those of its trials")
 
     @pytest.mark.parametrize("table", ["trials", "epochs"])
@@ -205,14 +205,14 @@ class TestStore:
         path.unlink()
         {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}[kind](path)
         self.assert_read_from_the_rows(run, expected, 1, f"a {kind}, not a plain file")
-        store.append(run, spec(), "interpolated")
+        parquet_store.append(run, spec(), "interpolated")
 
     def test_parts_of_another_run_of_the_same_trials(self, run, expected, tmp_path):
         other = make_run(tmp_path / "other", [spec(), spec(seed=1)], run_id="f" * 32)
         for one in (spec(), spec(seed=1)):
             path = write_trial(other, one, epochs=5, fit=5, test_error=0.75)
             assert path.stat().st_size == (run.rows / path.name).stat().st_size
-        store.rebuild(other)
+        parquet_store.rebuild(other)
         for path in [*run.store.iterdir()]:
             path.unlink()
         for path in other.store.iterdir():
@@ -222,4 +222,4 @@ class TestStore:
     def test_a_trial_with_missing_rows_is_not_stored(self, run, expected):
         drop_lines(rows_file(run), 4)
         with pytest.warns(UserWarning, match="missing row"):
-            assert store.rebuild(run) == (1, 2)
+            assert parquet_store.rebuild(run) == (1, 2)

@@ -8,9 +8,9 @@ import pytest
 from made_runs import make_run, record, spec, write_attempt
 from scipy import stats
 
-from analysis.columns import EFFECTS
-from analysis.effects import REGULARIZERS, effect_size, effects
 from analysis.frames import load
+from analysis.schema.statistics_columns import EFFECTS
+from analysis.statistics.effects import REGULARIZERS, effect_size, effects
 
 ON = {
     "random_crop": {"random_crop": True, "crop_padding": 4},

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from made_runs import make_run, spec, write_trial
 
-from analysis import style
-from analysis.epochs_figure import epochs_figure
-from analysis.error_figure import error_figure
-from analysis.figures import draw
+from analysis.commands import show_results
+from analysis.figures import style
+from analysis.figures.all_figures import draw
+from analysis.figures.epochs_by_level import epochs_figure
+from analysis.figures.error_by_level import error_figure
+from analysis.figures.level_lines import lines_of
+from analysis.figures.svg import embedded
 from analysis.frames import load
-from analysis.lines import lines_of
-from analysis.report import write_report
-from analysis.svg import embedded
-from rethink.cli import main
-from rethink.results import show_results
+from analysis.report.report import write_report
+from rethink.cli.command_line import main
 
 
 @pytest.fixture
@@ -177,7 +177,9 @@ def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
 
 
 def test_a_figure_that_fails_takes_nothing_else_with_it(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("analysis.figures.epochs_figure", lambda *_: exec("raise RuntimeError('no\\nlatex')"))
+    monkeypatch.setattr(
+        "analysis.figures.all_figures.epochs_figure", lambda *_: exec("raise RuntimeError('no\\nlatex')")
+    )
     with pytest.warns(UserWarning, match=r"the figure epochs_to_fit could not be drawn \(RuntimeError: no latex\)"):
         drawn = draw([run.root], tmp_path / "drawn")
     assert drawn.failed == ["epochs_to_fit"]
@@ -192,7 +194,9 @@ def test_a_runs_end_without_figures_is_still_its_end(tmp_path, monkeypatch, caps
     run = make_run(tmp_path / "demo", [spec()])
     write_trial(run, spec(), 3, 3)
     if amiss == "a full disk":
-        monkeypatch.setattr("analysis.figures.write", lambda *_: exec("raise OSError(28, 'No space left on device')"))
+        monkeypatch.setattr(
+            "analysis.figures.all_figures.write", lambda *_: exec("raise OSError(28, 'No space left on device')")
+        )
     else:
         run.figures.write_text("no folder")
     with pytest.warns(UserWarning, match="there are no figures .*; `rethink figures .*` draws them"):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from made_runs import IMAGES, log_of_ray, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
-from analysis import history
-from analysis.columns import EPOCHS, RECORD, TRIALS
 from analysis.frames import load
-from rethink.metrics import STOP_REASONS
+from analysis.reading import trial_history
+from analysis.schema.columns import EPOCHS, RECORD, TRIALS
+from rethink.records.record import STOP_REASONS
 
 
 def only(frame: pd.DataFrame) -> pd.Series:
@@ -201,7 +201,7 @@ def test_rows_that_no_spec_owns_are_refused(tmp_path):
 
 def test_every_stop_reason_has_a_status():
     for reason in STOP_REASONS:
-        assert history.status(reason == "interpolated", begun=True, reason=reason) in (
+        assert trial_history.status(reason == "interpolated", begun=True, reason=reason) in (
             "fitted",
             "censored",
             "failed",
@@ -225,7 +225,7 @@ def test_loading_a_run_needs_no_torch_ray_or_ffcv(tmp_path):
     run = make_run(tmp_path / "demo", [spec()])
     write_trial(run, spec(), epochs=2, fit=2)
     code = (
-        "import sys; from analysis.frames import load; import analysis.summary, analysis.figures;"
+        "import sys; from analysis.frames import load; import analysis.statistics.cells, analysis.figures.all_figures;"
         f"load({str(run.root)!r}); loaded = {{'torch', 'ray', 'ffcv'}} & set(sys.modules); assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

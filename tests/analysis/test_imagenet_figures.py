@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from made_runs import imagenet_spec, make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
-from analysis.comparisons import curve_figures, imagenet_of, regularizers_of
-from analysis.conditions import augmentation_text, imagenet_variants, regularizers
-from analysis.figures import draw
+from analysis.figures.all_figures import draw
+from analysis.figures.paper_curves import curve_figures
 from analysis.frames import Frames, load
+from analysis.grouping.comparisons import imagenet_of, regularizers_of
+from analysis.grouping.conditions import augmentation_text, imagenet_variants, regularizers
 from analysis.published import read
-from analysis.report import write_report
-from analysis.tables import published_tables
-from rethink.run_directory import RunDirectory
+from analysis.report.report import write_report
+from analysis.tables.paper_tables import published_tables
+from rethink.records.run_directory import RunDirectory
 
 OFF: dict[str, Any] = {"flip": False, "rotation": 0}
 RESIZED: dict[str, Any] = {"view": "centre", "random_resized_crop": True, "flip": True, "rotation": 0}

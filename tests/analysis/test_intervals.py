@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.intervals import mean_interval
+from analysis.statistics.intervals import mean_interval
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 40])

@@ -15,8 +15,8 @@ from made_runs import make_run, spec, write_trial
 from analysis import query as query_module
 from analysis.frames import load
 from analysis.query import FORMATS, TABLES, ask, encoded, query
-from rethink.cli import main
-from rethink.spec import SpecError
+from rethink.cli.command_line import main
+from rethink.errors import QueryError
 
 
 @pytest.fixture
@@ -103,10 +103,10 @@ def test_lists_and_structures_are_shown(run):
 
 
 def test_a_wrong_query_ends_in_one_line_that_names_the_choices(run):
-    with pytest.raises(SpecError, match="epochs_to_fit") as error:
+    with pytest.raises(QueryError, match="epochs_to_fit") as error:
         query(load(run.root), "select epoch_to_fit from trials")
     assert "\n" not in str(error.value)
-    with pytest.raises(SpecError, match=r"Did you mean .*trials"):
+    with pytest.raises(QueryError, match=r"Did you mean .*trials"):
         query(load(run.root), "select * from trails")
 
 
@@ -135,7 +135,7 @@ def test_a_query_sees_the_tables_alone(run, tmp_path, monkeypatch, sql):
     monkeypatch.setattr(query_module, "secret", pa.table({"a": ["SECRET"]}), raising=False)
     (tmp_path / "secret.csv").write_text("a,b\nSECRET,1\n")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(SpecError) as error:
+    with pytest.raises(QueryError) as error:
         query(load(run.root), sql.format(file=tmp_path / "secret.csv", folder=tmp_path))
     assert "\n" not in str(error.value)
     assert "SECRET" not in str(error.value)
@@ -157,7 +157,7 @@ def test_a_query_sees_the_tables_alone(run, tmp_path, monkeypatch, sql):
     ],
 )
 def test_what_is_no_single_select_is_refused_by_its_kind(run, sql, named):
-    with pytest.raises(SpecError) as error:
+    with pytest.raises(QueryError) as error:
         query(load(run.root), sql)
     assert named in str(error.value)
     assert len(query(load(run.root), "with one as (select 1 as a) select * from one; -- a note")) == 1
@@ -169,8 +169,9 @@ ENDLESS = "with recursive t(x) as (select 1 union all select x + 1 from t) selec
 
 def test_an_endless_query_ends_at_the_limit_of_time_and_at_ctrl_c(run, monkeypatch):
     frames, threads = load(run.root), threading.active_count()
+    monkeypatch.setattr(query_module, "_PATIENCE", 60)  # a busy machine may take longer than a user should wait
     monkeypatch.setattr(query_module, "MOST_SECONDS", 0.3)
-    with pytest.raises(SpecError, match=r"more than 0.3 seconds"):
+    with pytest.raises(QueryError, match=r"more than 0.3 seconds"):
         query(frames, ENDLESS)
     monkeypatch.setattr(query_module, "MOST_SECONDS", 3600)
     main_thread = threading.main_thread().ident
@@ -184,10 +185,10 @@ def test_an_endless_query_ends_at_the_limit_of_time_and_at_ctrl_c(run, monkeypat
 
 def test_a_query_has_so_much_memory_and_so_large_an_answer(run, monkeypatch):
     monkeypatch.setitem(query_module._CLOSED, "memory_limit", "100MB")
-    with pytest.raises(SpecError, match="of memory: ask for fewer rows"):
+    with pytest.raises(QueryError, match="of memory: ask for fewer rows"):
         query(load(run.root), "select * from range(100000000000) order by range desc")
     monkeypatch.setattr(query_module, "MOST_ANSWER_GIGABYTES", 0.001)
-    with pytest.raises(SpecError, match=r"the answer is larger than 0.001 GB"):
+    with pytest.raises(QueryError, match=r"the answer is larger than 0.001 GB"):
         query(load(run.root), "select * from range(1000000)")
     assert len(query(load(run.root), "select * from range(100000)")) == 100_000
 
@@ -195,7 +196,7 @@ def test_a_query_has_so_much_memory_and_so_large_an_answer(run, monkeypatch):
 @pytest.mark.parametrize("value", ["'nan'::double", "'-inf'::double", "[1.0, 'inf'::double]"])
 def test_json_never_holds_what_json_has_not(run, value):
     answer = ask(load(run.root), f"select 1 as fine, {value} as odd")
-    with pytest.raises(SpecError, match=r"column odd, of type .*, cannot be written as json"):
+    with pytest.raises(QueryError, match=r"column odd, of type .*, cannot be written as json"):
         encoded(answer, "json")
     for form in ("table", "csv"):
         assert {"nan", "inf", "-inf"} & set(encoded(answer, form).decode().replace("]", " ").replace(",", " ").split())
@@ -209,13 +210,13 @@ def test_nan_is_not_null(run):
 
 def test_a_type_that_a_format_has_not_is_named_with_its_column(run):
     answer = ask(load(run.root), "select 1 as fine, interval 1 day as odd")
-    with pytest.raises(SpecError, match="column odd, of type month_day_nano_interval, cannot be written as parquet"):
+    with pytest.raises(QueryError, match="column odd, of type month_day_nano_interval, cannot be written as parquet"):
         encoded(answer, "parquet")
-    with pytest.raises(SpecError, match=r"column odd is of type BIT\[\], which no answer can hold"):
+    with pytest.raises(QueryError, match=r"column odd is of type BIT\[\], which no answer can hold"):
         query(load(run.root), "select 1 as fine, ['1010'::bit] as odd")
     infinite = pa.table({"fine": [1], "odd": pa.array([2**31 - 1], pa.date32())})  # DuckDB's 'infinity'::date
     for form in ("table", "csv", "json"):
-        with pytest.raises(SpecError, match=rf"column odd, of type .*, cannot be written as {form}"):
+        with pytest.raises(QueryError, match=rf"column odd, of type .*, cannot be written as {form}"):
             encoded(infinite, form)
 
 
@@ -238,7 +239,7 @@ def test_a_run_of_any_name_is_asked(run, name):
 
 def test_a_query_as_a_locale_without_utf8_hands_it_over(run):
     assert query(load(run.root), "select 'é' as a".encode().decode("ascii", "surrogateescape"))["a"].tolist() == ["é"]
-    with pytest.raises(SpecError, match="no UTF-8"):
+    with pytest.raises(QueryError, match="no UTF-8"):
         query(load(run.root), "select '\udcff' as a")
 
 

@@ -12,11 +12,11 @@ import pytest
 from hostile_run import FIELDS, LIVE, make_hostile_run
 from made_runs import make_run, spec, write_trial
 
-from analysis import trial_tables
-from analysis.figures import draw
-from analysis.report import write_report
-from analysis.table import Table
-from rethink.run_directory import RunDirectory
+from analysis.figures.all_figures import draw
+from analysis.report.report import write_report
+from analysis.tables import trial_tables
+from analysis.tables.table import Table
+from rethink.records.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_examples_that_cannot_be_read_are_left_out_and_named(tmp_path, damage):
 
 
 def test_a_figure_that_fails_is_named_on_the_page(run, monkeypatch):
-    monkeypatch.setattr("analysis.figures.epochs_figure", lambda *_: 1 / 0)
+    monkeypatch.setattr("analysis.figures.all_figures.epochs_figure", lambda *_: 1 / 0)
     with pytest.warns(UserWarning, match=r"epochs_to_fit could not be drawn \(ZeroDivisionError"):
         page = report_of(run)
     assert "The figure epochs_to_fit could not be drawn" in text_of(page)
@@ -158,6 +158,6 @@ def test_a_figure_that_fails_is_named_on_the_page(run, monkeypatch):
 
 
 def test_more_trials_than_a_page_holds_are_not_listed_but_said(run, monkeypatch):
-    monkeypatch.setattr("analysis.report.MOST_TRIALS", 5)
+    monkeypatch.setattr("analysis.report.report.MOST_TRIALS", 5)
     assert trial_tables.MOST_TRIALS == 2000
     assert "Too many for this page" in text_of(report_of(run))

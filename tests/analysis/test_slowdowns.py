@@ -9,9 +9,9 @@ import pytest
 from made_runs import make_run, record, spec, write_attempt, write_trial
 from scipy import stats
 
-from analysis.columns import SLOWDOWNS
 from analysis.frames import load
-from analysis.slowdowns import slowdowns
+from analysis.schema.statistics_columns import SLOWDOWNS
+from analysis.statistics.slowdowns import slowdowns
 
 
 def table(tmp_path, clean, corrupted, **changes):

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from made_runs import make_run, record, spec, write_attempt, write_trial
 
-from analysis import store
 from analysis.frames import load
-from rethink.run_directory import RunDirectory
+from analysis.reading import parquet_store
+from rethink.records.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -50,14 +50,16 @@ def stored_trials(run):
 
 def test_the_frames_are_the_same_with_the_store_and_without(run):
     expected = from_rows(run)
-    assert store.rebuild(run) == (4, 6)
+    assert parquet_store.rebuild(run) == (4, 6)
     assert_equal(load(run.root), expected)
 
 
 def test_the_rows_of_a_stored_trial_are_not_read_again(run, monkeypatch):
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     read = []
-    monkeypatch.setattr("rethink.rows._read_attempt", lambda *path: read.append(path) or pytest.fail("was stored"))
+    monkeypatch.setattr(
+        "rethink.records.rows._read_attempt", lambda *path: read.append(path) or pytest.fail("was stored")
+    )
     for one in specs_of(run)[4:5]:
         (run.rows / f"{one.spec_id}-0001.jsonl").unlink()
     load(run.root)
@@ -67,7 +69,7 @@ def test_the_rows_of_a_stored_trial_are_not_read_again(run, monkeypatch):
 def test_trials_appended_as_they_end_make_the_same_frames(run):
     expected = from_rows(run)
     for one, reason in zip(specs_of(run), ("interpolated", "max_epochs", "diverged", "scheduler"), strict=False):
-        store.append(run, one, reason)
+        parquet_store.append(run, one, reason)
         assert_equal(load(run.root), expected)
     assert len(stored_trials(run)) == 4
 
@@ -77,7 +79,7 @@ def test_small_parts_are_merged_and_nothing_is_lost(tmp_path):
     run = make_run(tmp_path / "demo", specs)
     for one in specs:
         write_trial(run, one, epochs=2, fit=2)
-        store.append(run, one, "interpolated")
+        parquet_store.append(run, one, "interpolated")
     assert len(list(run.store.iterdir())) < 2 * 35
     assert stored_trials(run) == sorted(one.spec_id for one in specs)
     with_store = load(run.root)
@@ -86,7 +88,7 @@ def test_small_parts_are_merged_and_nothing_is_lost(tmp_path):
 
 @pytest.mark.parametrize("change", ["further attempt", "longer file", "other end"])
 def test_a_trial_whose_files_changed_is_read_from_them(run, change):
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     given_up = specs_of(run)[3]
     path = run.rows / f"{given_up.spec_id}-0001.jsonl"
     if change == "further attempt":
@@ -112,7 +114,7 @@ def test_a_trial_whose_files_changed_is_read_from_them(run, change):
 @pytest.mark.parametrize("damage", ["half", "lost", "bits"])
 def test_a_damaged_part_is_counted_named_and_read_from_the_rows(run, table, damage):
     expected = from_rows(run)
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     (path,) = run.store.glob(f"*.{table}.parquet")
     content = bytearray(path.read_bytes())
     if damage == "half":
@@ -133,10 +135,10 @@ def test_a_damaged_part_is_counted_named_and_read_from_the_rows(run, table, dama
 
 def test_a_store_of_another_version_is_named_and_read_from_the_rows(run, monkeypatch):
     expected = from_rows(run)
-    older = {name: schema.remove(schema.get_field_index("steps")) for name, schema in store._SCHEMAS.items()}
+    older = {name: schema.remove(schema.get_field_index("steps")) for name, schema in parquet_store._SCHEMAS.items()}
     with monkeypatch.context() as older_code:
-        older_code.setattr(store, "_SCHEMAS", older)
-        store.rebuild(run)
+        older_code.setattr(parquet_store, "_SCHEMAS", older)
+        parquet_store.rebuild(run)
     with pytest.warns(UserWarning, match="another version of this code"):
         frames = load(run.root)
     assert frames.damaged_files == 1
@@ -147,11 +149,11 @@ def test_a_trial_with_damaged_rows_is_not_stored(run):
     path = run.rows / f"{specs_of(run)[0].spec_id}-0001.jsonl"
     path.write_text(path.read_text().replace('"epoch": 2', "epoch: 2"))
     with pytest.warns(UserWarning, match="damaged line"):
-        assert store.rebuild(run) == (3, 6)
+        assert parquet_store.rebuild(run) == (3, 6)
 
 
 def test_the_store_is_what_the_documents_say_for_any_reader_of_parquet(run):
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     frames = load(run.root)
     for table, frame in (("trials", frames.trials), ("epochs", frames.epochs)):
         (path,) = run.store.glob(f"*.{table}.parquet")
@@ -160,7 +162,7 @@ def test_the_store_is_what_the_documents_say_for_any_reader_of_parquet(run):
 
 
 def test_a_renamed_run_has_its_new_name(run):
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     moved = run.root.rename(run.root.with_name("renamed"))
     frames = load(moved)
     assert set(frames.trials["run"]) == set(frames.epochs["run"]) == {"renamed"}
@@ -169,7 +171,7 @@ def test_a_renamed_run_has_its_new_name(run):
 def test_several_runs_with_and_without_a_store_are_one_frame(tmp_path, run):
     other = make_run(tmp_path / "other", [spec(model="mlp_3x512"), spec(model="alexnet_small")])
     write_trial(other, spec(model="mlp_3x512"), epochs=2, fit=2)
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     both = load(run.root, other.root)
     assert both.trials["run"].tolist() == ["demo"] * 6 + ["other"] * 2
     assert list(both.trials["model"].cat.categories) == ["alexnet_small", "mlp_1x512", "mlp_3x512"]
@@ -178,9 +180,9 @@ def test_several_runs_with_and_without_a_store_are_one_frame(tmp_path, run):
 
 
 def test_two_rebuilds_at_once_count_no_trial_twice(run):
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     parts = {path: path.read_bytes() for path in run.store.iterdir()}
-    store.rebuild(run)
+    parquet_store.rebuild(run)
     for path, content in parts.items():
         path.write_bytes(content)
     assert load(run.root).trials["spec_id"].is_unique
@@ -194,7 +196,7 @@ def test_rows_of_a_run_in_any_order_of_ends_keep_the_order_of_run_json(tmp_path)
         run = make_run(tmp_path / "".join(map(str, order)), specs)
         for place in order:
             write_trial(run, specs[place], epochs=2 + place, fit=2 + place)
-            store.append(run, specs[place], "interpolated")
+            parquet_store.append(run, specs[place], "interpolated")
         assert load(run.root).trials["seed"].tolist() == [0, 1, 2, 3]
 
 
@@ -206,11 +208,11 @@ def test_a_run_directory_without_a_store_loads(tmp_path):
 
 def test_a_part_that_a_running_sweep_merges_meanwhile_is_no_damage(run, monkeypatch):
     expected = from_rows(run)
-    store.rebuild(run)
-    (part,) = store.parts(run)
+    parquet_store.rebuild(run)
+    (part,) = parquet_store.parts(run)
     for path in run.store.iterdir():
         path.unlink()
-    monkeypatch.setattr(store, "parts", lambda run: [part])
+    monkeypatch.setattr(parquet_store, "parts", lambda run: [part])
     frames = load(run.root)
     assert frames.damaged_files == 0
     assert_equal(frames, expected)

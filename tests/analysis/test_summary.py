@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from made_runs import make_run, record, rows_by_steps, spec, write_attempt, write_trial
 
-from analysis.columns import STATISTICS
 from analysis.frames import load
-from analysis.summary import summary, to_text
+from analysis.schema.statistics_columns import STATISTICS
+from analysis.statistics.cells import summary
+from analysis.tables.summary_text import to_text
 
 
 def only(frame: pd.DataFrame) -> pd.Series:

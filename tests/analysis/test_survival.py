@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from analysis.survival import kaplan_meier, median_epochs, restricted_mean
+from analysis.statistics.survival import kaplan_meier, median_epochs, restricted_mean
 
 # Weeks of remission under 6-MP (Freireich et al., 1963); a + in the source: still in remission
 WEEKS = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from analysis.frames import load
-from analysis.report import write_report
-from rethink.cli import main
-from rethink.run_directory import RunDirectory
+from analysis.report.report import write_report
+from rethink.cli.command_line import main
+from rethink.records.run_directory import RunDirectory
 from tests.analysis.hostile_run import live, make_hostile_run
 from tests.browser.watched_page import WatchedPage
 

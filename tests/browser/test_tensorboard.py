@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from rethink.cli import main
-from rethink.run_directory import RunDirectory
+from rethink.cli.command_line import main
+from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from tests.browser.watched_page import WatchedPage
 from tests.undisturbed import recorded_rows

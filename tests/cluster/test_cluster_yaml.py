@@ -28,9 +28,9 @@ from ray.autoscaler._private.resource_demand_scheduler import (
 )
 from ray.autoscaler.tags import TAG_RAY_NODE_KIND
 
-from rethink import cluster
+from rethink.errors import ClusterError
+from rethink.ray_backend import cluster
 from rethink.run_options import RunOptions
-from rethink.spec import SpecError
 
 ROOT = Path(__file__).parents[2]
 AWS = ROOT / "cluster.yaml"
@@ -250,10 +250,12 @@ def test_a_trial_may_ask_for_what_only_a_machine_that_is_yet_to_start_has(
     assert cluster.most_slots(shares) == 4 * 4  # of 8 CPUs and one GPU, four machines
     monkeypatch.setattr(cluster, "_alive", lambda: [{"Resources": {"CPU": 8.0, "GPU": 1.0}}])  # one of the four
     assert cluster.most_slots(shares) == 4 * 4
-    with pytest.raises(SpecError, match="cpus_per_trial = 17 is not allowed: the largest node has 16"):
+    with pytest.raises(ClusterError, match="cpus_per_trial = 17 is not allowed: the largest node has 16"):
         cluster.trial_resources(RunOptions(cpus_per_trial=17))
 
 
 def test_shares_that_only_two_machines_have_together_are_refused(on_the_head: None) -> None:
-    with pytest.raises(SpecError, match="cpus_per_trial = 16 with gpus_per_trial = 1 is not allowed: no node has both"):
+    with pytest.raises(
+        ClusterError, match="cpus_per_trial = 16 with gpus_per_trial = 1 is not allowed: no node has both"
+    ):
         cluster.trial_resources(RunOptions(cpus_per_trial=16, gpus_per_trial=1))

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from analysis import frames
-from rethink.metrics import TIMING_COLUMNS
-from rethink.run_directory import RunDirectory
-from rethink.training import Training
+from rethink.records.record import TIMING_COLUMNS
+from rethink.records.run_directory import RunDirectory
+from rethink.training.loop import Training
 from tests.cluster import two_nodes
-from tests.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
+from tests.rethink.runs.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
 
 ENVIRONMENT = two_nodes.made_for(os.environ)
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rethink.data.sources.fashion_mnist import DEBIAN_FOLDER, FILES
 from rethink.data.sources.idx import IdxFile
-from rethink.data.subset import balanced_subset
+from rethink.data.training_subset import balanced_subset
 
 SEED = 0
 SIZES = {"train": 5000, "test": 1000}

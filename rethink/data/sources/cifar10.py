@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rethink.checked_files import check_plain
 from rethink.data.sources.download import download_folder, quiet_download
-from rethink.data.sources.image_data import ArraySplit, DataError, ImageData
+from rethink.data.sources.image_data import ArraySplit, ImageData
 from rethink.data.sources.registry import ImageSource
+from rethink.errors import DataError
+from rethink.files.checked_files import check_plain
 
 REMEDY = "give a data directory that holds cifar-10-python.tar.gz (or cifar-10-batches-py/) of cs.toronto.edu/~kriz"
 

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from rethink.data.sources.image_data import DataError
-from rethink.user_cache import user_cache
+from rethink.errors import DataError
+from rethink.files.user_cache import user_cache
 
 TIMEOUT = 20.0  # seconds without any answer; torchvision itself would wait for ever
 

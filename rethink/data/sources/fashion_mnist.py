@@ -7,8 +7,9 @@ import numpy as np
 
 from rethink.data.sources.download import download_folder, quiet_download
 from rethink.data.sources.idx import IdxFile
-from rethink.data.sources.image_data import ArraySplit, DataError, ImageData
+from rethink.data.sources.image_data import ArraySplit, ImageData
 from rethink.data.sources.registry import ImageSource
+from rethink.errors import DataError
 
 CLASS_NAMES = (
     "T-shirt/top",

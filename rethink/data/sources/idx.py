@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rethink.checked_files import open_plain
-from rethink.data.sources.image_data import DataError
+from rethink.errors import DataError
+from rethink.files.checked_files import open_plain
 
 
 @dataclass(frozen=True)

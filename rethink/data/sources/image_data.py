@@ -9,17 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rethink.entry_checks import is_whole
-from rethink.spec import SpecError, shown
+from rethink.errors import DataError, SpecError
+from rethink.spec import shown
 
-EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # of PIL; others would clip
 Image = npt.NDArray[np.uint8]  # (H, W, 3)
 _NO_TEXT = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes of a folder's name that are no UTF-8, ends of lines
 MIN_SIDE = 4  # of a stored JPEG, pixels: 7/8 of a side of 1 would be a crop of nothing, which ends OpenCV's process
 MAX_SIDE = 65_500  # libjpeg's
-
-
-class DataError(SpecError):
-    """A data set that is missing, damaged or unfit; the message is one line that says what to do."""
 
 
 class Split(Protocol):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rethink.data.sources.file_names import printable
-from rethink.data.sources.image_data import DataError, Image, ImageData
-from rethink.data.sources.image_tree import ImageTree, warn_of_unread
+from rethink.data.sources.image_data import Image, ImageData
 from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.trees.file_names import printable
+from rethink.data.sources.trees.image_tree import ImageTree, warn_of_unread
+from rethink.errors import DataError
 
 TREE = ImageTree(reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png")
 
@@ -45,7 +46,7 @@ class FolderSplit:
 
 def read_image(path: Path) -> Image:
     """(H, W, 3) uint8: grey and palette images become RGB, transparency is dropped. Raises DataError."""
-    from rethink.data.sources.image_files import BrokenImageError, as_rgb, decoded_image
+    from rethink.data.sources.trees.image_files import BrokenImageError, as_rgb, decoded_image
 
     try:
         image, _content = decoded_image(path)

@@ -6,11 +6,12 @@ Any such tree will do, with any number of classes, Tiny ImageNet's too; it is ke
 from collections.abc import Sequence
 from pathlib import Path
 
-from rethink.data.sources.file_names import printable
-from rethink.data.sources.ilsvrc_labels import TINY, ground_truth_files, ground_truth_wnids
-from rethink.data.sources.image_data import DataError, FileSplit, ImageData, JpegForm
-from rethink.data.sources.image_tree import ImageTree, holds_folders, holds_images, warn_of_unread
+from rethink.data.sources.image_data import FileSplit, ImageData, JpegForm
 from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.trees.file_names import printable
+from rethink.data.sources.trees.ilsvrc_labels import TINY, ground_truth_files, ground_truth_wnids
+from rethink.data.sources.trees.image_tree import ImageTree, holds_folders, holds_images, warn_of_unread
+from rethink.errors import DataError
 
 TREE = ImageTree(
     reads="imagenet reads train/WNID/*.JPEG, and val/WNID/*.JPEG or val/*.JPEG with its ground-truth file",

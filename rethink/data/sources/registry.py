@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rethink.data.sources.image_data import ImageData, JpegForm, check_delivered
-from rethink.entry_checks import check_field, check_name, is_whole
+from rethink.entry_checks import check_field, is_whole
+from rethink.errors import SpecError
 from rethink.own_code import own_code
-from rethink.spec import SpecError, shown
+from rethink.registry import Registry
+from rethink.spec import shown
 
 
 @dataclass(frozen=True)
@@ -32,30 +34,6 @@ class ImageSource:
     reads_data_dir: bool = True
 
 
-_sources: dict[str, ImageSource] = {}
-
-
-def register(source: ImageSource) -> None:
-    """Make a source known by its name. Raises SpecError for what is no ImageSource, and for a name unfit or taken."""
-    if not isinstance(source, ImageSource):
-        raise SpecError(f"{shown(source)} is no data set: register takes an ImageSource")
-    check_name("data set", source.name)
-    if source.name in _sources:
-        raise SpecError(f"data set {source.name!r} is already registered; choose another name")
-    _sources[source.name] = source
-
-
-def get(name: str) -> ImageSource:
-    """The source of that name.
-
-    Raises SpecError with the choices for an unknown one, and for one whose fields are not what they should be.
-    """
-    if not isinstance(name, str) or name not in _sources:
-        raise SpecError(f"unknown data set {shown(name)}; choose from {', '.join(names())}")
-    _check_fields(_sources[name])
-    return _sources[name]
-
-
 def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
     """Raises SpecError for a data directory that none of these data sets reads."""
     if data_dir is not None and not any(get(name).reads_data_dir for name in data_sets):
@@ -64,11 +42,6 @@ def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
         raise SpecError(
             f"data_dir = {shown(str(data_dir))} is not allowed: {without}; choose from {readers}, or omit it"
         )
-
-
-def names() -> tuple[str, ...]:
-    """The known sources, in alphabetical order."""
-    return tuple(sorted(_sources))
 
 
 def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
@@ -104,3 +77,7 @@ def _check_fields(source: ImageSource) -> None:
         owner, "reads_data_dir", source.reads_data_dir, isinstance(source.reads_data_dir, bool), "True or False"
     )
     check_field(owner, "jpeg", jpeg, jpeg is None or isinstance(jpeg, JpegForm), "a JpegForm, or none")
+
+
+SOURCES = Registry("data set", ImageSource, _check_fields)
+register, get, names = SOURCES.register, SOURCES.get, SOURCES.names

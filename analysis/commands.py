@@ -1,0 +1,117 @@
+"""The way to analysis/: what a sweep keeps and ends with, and the commands that look further."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+
+import pandas as pd
+
+from analysis import frames, query
+from analysis.figures import all_figures
+from analysis.reading import parquet_store
+from analysis.report import report
+from analysis.statistics.cells import summary
+from analysis.tables.summary_text import to_text
+from rethink.errors import RethinkError, SpecError
+from rethink.records.outputs import REPORT, check_file, check_folder, write
+from rethink.records.run_directory import RunDirectory
+from rethink.spec import TrialSpec
+from rethink.terminal import put
+
+NOT_ENDED = ("error", "unfinished")  # stop reasons
+QUERY_FORMATS, QUERY_LIMITS = tuple(query.FORMATS), query.LIMITS
+
+
+def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
+    """Add a trial that has ended to the run's store. A store that cannot be written stops no sweep: it warns."""
+    try:
+        parquet_store.append(run, spec, stop_reason)
+    except (OSError, ValueError) as error:
+        told = f"{run.store} is not up to date with {spec.name} ({error})"
+        warnings.warn(f"{told}; `rethink store {quote(str(run.root))}` writes it anew", stacklevel=2)
+
+
+def rebuild_store(run: RunDirectory) -> None:
+    """Write the store of a run anew and say how much is in it."""
+    stored, trials = parquet_store.rebuild(run)
+    print(f"{run.store}: {stored} of {trials} trials; the others have not ended, or have damaged rows")
+
+
+def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | None) -> None:
+    """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
+    if form == "parquet" and output is None:
+        raise SpecError("a Parquet answer needs a file: --output FILE")
+    if output is not None:
+        check_file(output)
+    content = query.encoded(query.ask(frames.load(*(run.root for run in runs)), sql), form)
+    if output is not None:
+        write(output, content)
+    elif form == "table":
+        print(content.decode(), end="")  # for eyes; what programs read is UTF-8 on any terminal
+    else:
+        put(content)
+
+
+def report_runs(runs: Sequence[RunDirectory], output: Path | None) -> Path:
+    """Write the report of these runs; return its path."""
+    path = output or runs[0].root / REPORT
+    check_file(path)
+    report.write_report([run.root for run in runs], path)
+    return path
+
+
+def show_results(runs: Sequence[RunDirectory]) -> bool:
+    """Print the table, draw the figures, say where to look. Returns whether every trial came to an end of its own.
+
+    What the trials measured is on disk by now: figures that cannot be drawn or written are warned of, and cost no more.
+    """
+    trials = _show_table(runs)
+    try:
+        _draw(runs, runs[0].figures)
+    except (OSError, RethinkError) as error:
+        told = f"there are no figures ({error})"
+        warnings.warn(f"{told}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
+    return _show_places(runs, trials)
+
+
+def show_figures(runs: Sequence[RunDirectory], output: Path | None) -> bool:
+    """Print the table, draw the figures, say where to look. Returns whether every figure could be drawn."""
+    folder = output or runs[0].figures
+    check_folder(folder)
+    trials = _show_table(runs)
+    all_drawn = _draw(runs, folder)
+    _show_places(runs, trials)
+    return all_drawn
+
+
+def _show_table(runs: Sequence[RunDirectory]) -> pd.DataFrame:
+    trials = frames.load(*(run.root for run in runs)).trials
+    print()
+    print(to_text(summary(trials)))
+    print()
+    return trials
+
+
+def _draw(runs: Sequence[RunDirectory], folder: Path) -> bool:
+    check_folder(folder)
+    drawn = all_figures.draw([run.root for run in runs], folder)
+    for path in drawn.written:
+        print(f"figure       {path}")
+    return not drawn.failed
+
+
+def _show_places(runs: Sequence[RunDirectory], trials: pd.DataFrame) -> bool:
+    for run in runs:
+        print(f"run          {run.root}")
+        print(f"curves       tensorboard --logdir {quote(str(run.tensorboard))}")
+        print(f"report       rethink report {quote(str(run.root))}")
+        _print_what_is_left(run, trials[trials["run"] == run.name])
+    return not trials["stop_reason"].isin(NOT_ENDED).any()
+
+
+def _print_what_is_left(run: RunDirectory, trials: pd.DataFrame) -> None:
+    for spec_id in trials.loc[trials["stop_reason"] == "error", "spec_id"]:
+        print(f"failed       {run.error_file(spec_id)}")
+    if trials["stop_reason"].isin(NOT_ENDED).any():
+        print(f"go on with   rethink resume {quote(str(run.root))}")

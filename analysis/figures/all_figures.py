@@ -1,0 +1,95 @@
+"""Runs in, the files of every figure and table that their trials contain out."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from analysis.captions import scale
+from analysis.figures import style
+from analysis.figures.epochs_by_learning_rate import rates_figure
+from analysis.figures.epochs_by_level import epochs_figure
+from analysis.figures.error_by_level import error_figure
+from analysis.figures.paper_curves import MakeFigure, Scale, curve_figures
+from analysis.frames import Frames, load
+from analysis.grouping.comparisons import levels_of, rates_of
+from analysis.reading.run_facts import Runs, created, read_runs
+from analysis.tables.paper_tables import to_markdown
+from rethink.errors import SpecError
+from rethink.records.outputs import write
+
+MOST_REASON = 300  # characters of why a figure failed
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The files that were written, and the names of the figures that could not be drawn."""
+
+    written: list[Path]
+    failed: list[str]
+
+
+def draw(run_paths: Sequence[str | Path], folder: str | Path) -> Drawn:
+    """Write each figure as .png and .svg, and tables.md, into a folder.
+
+    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises what `load` raises,
+    OSError for what cannot be written, and SpecError for runs that asked for no trial.
+    """
+    frames, runs = load(*run_paths), read_runs(run_paths)
+    drawn = figures(frames, runs)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written, failed = [], []
+    for name, make in drawn:
+        files = attempt(name, partial(_files, make, folder / name))
+        written += [*(files or ())]
+        failed += [] if files else [name]
+        for path, content in (files or {}).items():
+            write(path, content)
+    tables = folder / "tables.md"
+    write(tables, to_markdown(frames, scale(frames.trials, created(runs))).encode())
+    return Drawn([*written, tables], failed)
+
+
+def _files(make: MakeFigure, path: Path) -> dict[Path, bytes]:
+    return style.files(make(), path)
+
+
+def attempt(name: str, draw: Callable[[], T]) -> T | None:
+    """What `draw` makes, as on every machine; None, and a warning in one line, if it fails, for whatever reason."""
+    try:
+        with style.own():
+            return draw()
+    except Exception as error:  # a figure is worth no run's end, its tables or the other figures
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_REASON]
+        warnings.warn(f"the figure {name} could not be drawn ({reason})", stacklevel=2)
+        return None
+
+
+def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
+    """(file name, what draws it) for every figure that the trials contain, up to `across` panels side by side.
+
+    Raises SpecError for no trials.
+    """
+    if frames.trials.empty:
+        raise SpecError("the runs asked for no trial: there is nothing to draw")
+    classes = {data.classes for run in runs.values() for data in run.data.values()}
+    dates = created(runs)
+    return _figures(frames, lambda trials: scale(trials, dates), classes, across)
+
+
+def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, MakeFigure]]:
+    """(file name, what draws it); the figures over the level, too, where no other has anything to show."""
+    others = list(curve_figures(frames, scale_of, across))
+    rates = rates_of(frames.trials)
+    if rates is not None:
+        others.append(("learning_rate", partial(rates_figure, rates, scale_of(rates), across)))
+    levels = levels_of(frames.trials)
+    if not levels.empty or not others:
+        trials = frames.trials if levels.empty else levels
+        yield "epochs_to_fit", partial(epochs_figure, trials, scale_of(trials), across)
+        yield "test_error", partial(error_figure, trials, scale_of(trials), classes)
+    yield from others

@@ -1,0 +1,114 @@
+"""Comparisons: the trials of each figure and table, equal in all that the comparison is not about."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from analysis.grouping.cells import LEVEL, cell_columns, line_columns
+from analysis.grouping.conditions import (
+    CONDITIONS,
+    REGULARIZERS,
+    SCHEDULE,
+    condition,
+    imagenet_variants,
+    on_imagenet,
+    regularizers,
+    seed_variant,
+)
+from analysis.published.variants import seed_variants
+
+SEEDS_VARIANTS = "imagenet_regularization"  # of the figures of ImageNet
+
+
+Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
+
+
+def inputs_of(trials: pd.DataFrame) -> Chosen | None:
+    """The trials under two or more of the five input conditions, all else equal, pixels being corrupted in one."""
+    axes = ("label_corruption", "pixel_corruption")
+    known = trials[condition(trials).notna()]
+    corrupted = (known["pixel_corruption"] != "none").groupby(_alike(known, axes)).transform("any")
+    return _compared(known[corrupted], condition, CONDITIONS, axes)
+
+
+def batch_norms_of(trials: pd.DataFrame) -> Chosen | None:
+    """The trials, without explicit regularizers, with BatchNorm on and off, all else equal."""
+    plain = trials[regularizers(trials) == "none"]
+    names = {True: "BatchNorm on", False: "BatchNorm off"}
+    switchable = plain[plain["batch_norm"].notna()]
+    axes = ("batch_norm",)
+    return _compared(switchable, lambda own: own[axes[0]].map(names).astype("string"), tuple(names.values()), axes)
+
+
+def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
+    """The trials on true labels and pixels, not of ImageNet, that differ in explicit regularizers, all else equal."""
+    chosen = trials[(condition(trials) == CONDITIONS[0]) & ~on_imagenet(trials)]
+    order = tuple(sorted(regularizers(chosen).unique(), key=lambda text: (text != "none", text)))
+    return _compared(chosen, regularizers, order, REGULARIZERS)
+
+
+def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
+    """By the figure's name, the ImageNet trials on true labels and pixels: the seed's variants; apart, the others."""
+    chosen = trials[(condition(trials) == CONDITIONS[0]) & on_imagenet(trials)]
+    first = seed_variants()
+    is_seeds = [seed_variant(trial) in first for trial in chosen.to_dict("records")]
+    parts = {
+        SEEDS_VARIANTS: (chosen[is_seeds], [*first]),
+        "imagenet_table_2": (chosen[[not own for own in is_seeds]], []),
+    }
+    return {name: _variants(own, known) for name, (own, known) in parts.items() if len(own)}
+
+
+def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
+    """Lines by toggles, the known ones first, whether there are trials of them or not."""
+    lines = imagenet_variants(trials)
+    # One variant may be trained for longer, as the seed's was: its curve is longer, and no other panel's. A random
+    # resized crop has a view of its own.
+    views = ("view",) if trials.groupby(lines)["view"].nunique().max() == 1 else ()
+    order = (*known, *sorted(set(lines) - set(known)))
+    return trials, lines, order, (*REGULARIZERS, *SCHEDULE, "max_steps", *views)
+
+
+def _compared(
+    trials: pd.DataFrame,
+    lines_of: Callable[[pd.DataFrame], "pd.Series[Any]"],
+    order: tuple[str, ...],
+    axes: tuple[str, ...],
+) -> Chosen | None:
+    """Those of the trials, and their lines, that have another line's trial beside them, equal in all but the axes."""
+    if trials.empty:
+        return None
+    lines = lines_of(trials)
+    several = lines.groupby(_alike(trials, axes)).transform("nunique") > 1
+    return (trials[several], lines[several], order, axes) if several.any() else None
+
+
+def _alike(trials: pd.DataFrame, axes: tuple[str, ...]) -> "pd.Series[int]":
+    """A number for each trial, the same for those that differ in nothing but seeds and axes."""
+    names = [name for name in cell_columns(trials) if name not in axes]
+    return trials.groupby(names, observed=True, dropna=False).ngroup()
+
+
+def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with true pixels whose line has at least three levels; none: an empty frame.
+
+    A run's search for a learning rate is not among them: another figure's subject. Beside it, other runs' lines stay.
+    """
+    plain = trials[trials["pixel_corruption"] == "none"]
+    if plain.empty:
+        return plain
+    names = line_columns(plain)
+    grouped = plain.groupby(names, observed=True, dropna=False)
+    levels = grouped[LEVEL].transform("nunique")
+    same = list({*names, "run"} - {"learning_rate"})
+    searched = plain.groupby(same, observed=True, dropna=False)["learning_rate"]
+    return plain[(levels > 2) & (searched.transform("nunique") == 1)]
+
+
+def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
+    """The trials of networks that ran with several learning rates at one level."""
+    names = [*(name for name in line_columns(trials) if name != "learning_rate"), LEVEL]
+    rates = trials.groupby(names, observed=True, dropna=False)["learning_rate"].transform("nunique")
+    chosen = trials[rates > 1]
+    return None if chosen.empty else chosen

@@ -1,0 +1,132 @@
+"""What a regularizer changes: differences between trials that are equal in all else, seeds included."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import pandas as pd
+
+from analysis.grouping.cells import cell_columns
+from analysis.grouping.ended_trials import NO_RESULT
+from analysis.grouping.partners import Trial, alike, all_but, records
+from analysis.schema.columns import of_trials
+from analysis.schema.statistics_columns import EFFECTS
+from analysis.schema.typed_frames import typed_rows
+from analysis.statistics.changed_labels import changed_labels
+from analysis.statistics.intervals import mean_interval
+
+
+@dataclass(frozen=True)
+class _Regularizer:
+    """A regularizer: the spec fields that switch it, all on or all off, those that only set it, and its strength."""
+
+    name: str
+    switches: tuple[str, ...]
+    strength: Callable[[Trial], float | None] = lambda trial: None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return self.switches + self.settings
+
+    def state(self, trial: Trial) -> bool | None:
+        """Whether it is on; None where the model has no such choice, or only some of the switches are on."""
+        values = [trial[name] for name in self.switches]
+        states = {None if value is None else bool(value) for value in values}
+        return states.pop() if len(states) == 1 else None
+
+
+REGULARIZERS = (
+    _Regularizer("random_crop", ("random_crop",), lambda trial: trial["crop_padding"], ("crop_padding",)),
+    _Regularizer("random_resized_crop", ("random_resized_crop",)),
+    _Regularizer("flip", ("flip",)),
+    _Regularizer("random_resized_crop_and_flip", ("random_resized_crop", "flip")),
+    _Regularizer("rotation", ("rotation",), lambda trial: trial["rotation"]),
+    _Regularizer("flip_and_rotation", ("flip", "rotation"), lambda trial: trial["rotation"]),
+    _Regularizer("weight_decay", ("weight_decay",), lambda trial: trial["weight_decay"]),
+    _Regularizer("dropout", ("dropout",), lambda trial: trial["dropout"]),
+    _Regularizer("batch_norm", ("batch_norm",)),
+)
+
+
+def effects(trials: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell without the regularizer, regularizer, strength and measure; described in docs/dataframes.md."""
+    names, every = cell_columns(trials), records(trials)
+    rows = []
+    for regularizer in REGULARIZERS:
+        shared = all_but(trials, regularizer.fields)
+        for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
+            told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            told |= changed_labels([off["labels_changed"] for off, _ in pairs])
+            told |= {"pairs": len(pairs), "unpaired": unpaired}
+            rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+    return typed_rows(rows, of_trials(names) + EFFECTS)
+
+
+_Pair = tuple[Trial, Trial]  # without, with
+
+
+def _groups(
+    regularizer: _Regularizer, every: Sequence[Trial], names: Sequence[str], shared: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], float | None, list[_Pair], int]]:
+    """(cell of the trials without, strength, pairs, trials of that strength in the cell without a partner)."""
+    without = {alike(trial, shared): trial for trial in every if regularizer.state(trial) is False}
+    context = [name for name in names if name not in regularizer.fields]
+    pairs: dict[tuple[Any, ...], list[_Pair]] = {}
+    unpaired: Counter[tuple[Any, ...]] = Counter()
+    for trial in every:
+        if regularizer.state(trial):
+            key = (alike(trial, context), regularizer.strength(trial))
+            partner = without.get(alike(trial, shared))
+            if partner is None:
+                unpaired[key] += 1
+            else:
+                pairs.setdefault(key, []).append((partner, trial))
+    for key, group in pairs.items():
+        yield alike(group[0][0], names), key[1], group, unpaired[key]
+
+
+def _difference(name: str) -> Callable[[Sequence[_Pair]], list[float]]:
+    def differences(pairs: Sequence[_Pair]) -> list[float]:
+        results = [pair for pair in pairs if all(trial["stop_reason"] not in NO_RESULT for trial in pair)]
+        both = [(off[name], on[name]) for off, on in results]
+        return [on - off for off, on in both if off is not None and on is not None]
+
+    return differences
+
+
+def _log2_epochs(pairs: Sequence[_Pair]) -> list[float]:
+    """None of them unless both trials of every pair fitted: a mean of the others would leave out the slowest."""
+    both = [(off["epochs_to_fit"], on["epochs_to_fit"]) for off, on in pairs]
+    known = all(off is not None and on is not None for off, on in both)
+    return [math.log2(on / off) for off, on in both] if known else []
+
+
+MEASURES: dict[str, Callable[[Sequence[_Pair]], list[float]]] = {
+    **{name: _difference(name) for name in ("test_accuracy", "exact_train_accuracy", "generalization_gap")},
+    "log2_epochs_to_fit": _log2_epochs,
+}
+
+
+def _statistics(values: Sequence[float]) -> dict[str, Any]:
+    low, high = mean_interval(values)
+    mean = fmean(values) if values else None
+    return {"n": len(values), "mean": mean, "low": low, "high": high, "effect_size": effect_size(values)}
+
+
+def effect_size(differences: Sequence[float]) -> float | None:
+    """Hedges' g of paired differences: their mean over their standard deviation, times J(n - 1) (Hedges, 1981).
+
+    None for fewer than two, and where they do not differ.
+    """
+    n = len(differences)
+    spread = stdev(differences) if n > 1 else 0.0
+    if spread < 1e-9:  # equal but for rounding
+        return None
+    degrees = n - 1
+    log_j = math.lgamma(degrees / 2) - math.lgamma((degrees - 1) / 2) if degrees > 1 else -math.inf
+    correction = math.exp(log_j) / math.sqrt(degrees / 2)
+    return fmean(differences) / spread * correction if correction else None

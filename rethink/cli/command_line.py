@@ -1,0 +1,126 @@
+"""The `rethink` command."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rethink.cli import weight_commands
+from rethink.cli.one_line import OneLineParser, _in_one_line
+from rethink.cli.options import folder
+from rethink.cli.plugins import of_analysis, sweep_module, sweep_names
+from rethink.cli.run_commands import (
+    _resume_weights,
+    run_sweep,
+)
+from rethink.errors import RethinkError, SpecError
+from rethink.own_code import line_of, own_code
+from rethink.records.outputs import check_folder
+from rethink.records.run_directory import find_runs
+from rethink.runs.label_export import export_labels
+from rethink.runs.start_and_resume import resume
+from rethink.sweep.sweep import Sweep
+from rethink.terminal import at_any_terminal
+
+
+@at_any_terminal
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `rethink` command. Returns the exit status."""
+    parser = OneLineParser(prog="rethink", description="Sweeps over corrupted data: who generalizes, who memorizes?")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=OneLineParser)
+    run = commands.add_parser("run", help="run a sweep: `rethink run SWEEP --help` shows its options", add_help=False)
+    run.add_argument("sweep", choices=sweep_names(), metavar="SWEEP", help=", ".join(sweep_names()))
+    run.add_argument("options", nargs=argparse.REMAINDER)
+    resumed = commands.add_parser(
+        "resume",
+        help="run what is left of an interrupted or failed run, or train on from a file of weights: "
+        "`rethink resume FILE --help` shows its options",
+    )
+    resumed.add_argument("path", type=Path, metavar="RUN", help="run directory, or a file of weights")
+    resumed.add_argument("options", nargs=argparse.REMAINDER, help="of the second: rethink resume FILE --help")
+    weight_commands.add_parsers(commands)
+    drawn = commands.add_parser("figures", help="table and figures of one or more runs")
+    drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
+    drawn.add_argument("--output", type=folder, help="folder of the figures (default: figures/ in the first run)")
+    asked = commands.add_parser(
+        "query",
+        help="an SQL query of the tables trials, epochs, cells, slowdowns and effects",
+        description=f"The answer of one SELECT. {of_analysis('QUERY_LIMITS')}.",
+    )
+    asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    asked.add_argument("sql", metavar="SQL", help='such as "select model, level, n, km_median from cells"')
+    asked.add_argument("--format", choices=of_analysis("QUERY_FORMATS"), default="table", help="default: table")
+    asked.add_argument("--output", type=folder, help="file of the answer (default: print it)")
+    reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
+    reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    reported.add_argument("--output", type=folder, help="the file (default: report.html in the first run)")
+    stored = commands.add_parser("store", help="write the Parquet store of runs anew, from their rows")
+    stored.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
+    labels.add_argument("run", type=Path, help="run directory")
+    labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")
+    arguments = parser.parse_args(argv)
+    if arguments.command == "run":
+        prog = f"rethink run {arguments.sweep}"
+        return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
+    if arguments.command == "resume" and (not arguments.path.is_dir() or _asks_for_help(arguments.options)):
+        return _resume_weights(arguments.path, arguments.options)
+    return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
+
+
+def _sweep_of(name: str) -> Sweep:
+    try:
+        with own_code(f"sweeps/{name}.py"):
+            sweep: Sweep = sweep_module(name).SWEEP
+    except RethinkError as error:  # of something registered or written down there
+        raise SpecError(f"{error}{line_of(error)}") from None
+    return sweep
+
+
+def _asks_for_help(options: Sequence[str]) -> bool:
+    return not {"-h", "--help"}.isdisjoint(options)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    if arguments.options:
+        raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
+    (run,) = find_runs([arguments.path])
+    return 0 if of_analysis("show_results")([resume(run, of_analysis("keep_trial"))]) else 1
+
+
+def _figures(arguments: argparse.Namespace) -> int:
+    return 0 if of_analysis("show_figures")(list(find_runs(arguments.runs)), arguments.output) else 1
+
+
+def _query(arguments: argparse.Namespace) -> int:
+    of_analysis("answer")(list(find_runs(arguments.runs)), arguments.sql, arguments.format, arguments.output)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    print(of_analysis("report_runs")(list(find_runs(arguments.runs)), arguments.output))
+    return 0
+
+
+def _store(arguments: argparse.Namespace) -> int:
+    for run in find_runs(arguments.runs):
+        of_analysis("rebuild_store")(run)
+    return 0
+
+
+def _labels(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    check_folder(arguments.output)
+    for path in export_labels(run, arguments.output):
+        print(path)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "resume": _resume,
+    "figures": _figures,
+    "query": _query,
+    "report": _report,
+    "store": _store,
+    "labels": _labels,
+    **weight_commands.COMMANDS,
+}

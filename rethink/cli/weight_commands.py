@@ -1,0 +1,103 @@
+"""The commands around data and weights: prepare, export, evaluate; and the sweep that trains on from a file."""
+
+import argparse
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from rethink.cli.one_line import OneLineParser
+from rethink.cli.options import add_field_options, add_run_options, folder, given_fields, run_options
+from rethink.data import sources
+from rethink.data.betons.beton import PreparedData
+from rethink.data.betons.prepare import prepare
+from rethink.data.sources import JpegForm
+from rethink.errors import SpecError
+from rethink.records.outputs import check_folder
+from rethink.records.run_directory import find_runs
+from rethink.sweep.recipes import STORED_FORM
+from rethink.weights.evaluation import evaluate_weights, spec_to_evaluate, to_text
+from rethink.weights.export import export_trial
+from rethink.weights.reading import read_weights
+
+DEVICES = ("cpu", "cuda")
+PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
+LABELS = ("train_samples", "label_corruption", "corruption_seed", "pixel_corruption")
+EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "view", "normalization", *LABELS)
+
+
+def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    """The parsers of COMMANDS."""
+    prepared = commands.add_parser(
+        "prepare", help="write a data set's betons, which a run otherwise does when it starts"
+    )
+    prepared.add_argument("dataset", choices=sources.names(), metavar="DATASET", help=", ".join(sources.names()))
+    add_field_options(prepared, STORED_FORM, "how images are kept (default: the data set's usual form)")
+    add_run_options(prepared, PLACES)
+    exported = commands.add_parser("export", help="write a trial's weights as safetensors, with a model card")
+    exported.add_argument("run", type=Path, help="run directory")
+    exported.add_argument("trial", help="spec id, the beginning of one, or name of the trial")
+    exported.add_argument("--output", type=folder, help="folder of the two files (default: exports/ in the run)")
+    evaluated = commands.add_parser("evaluate", help="top-1 and top-5 accuracy of a file of weights, train and test")
+    evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the seed's .pth.tar")
+    evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
+    add_field_options(evaluated, EVALUATED_ON, "what it is evaluated on (default: what the file says)")
+    add_run_options(evaluated, PLACES)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    options, form = run_options(arguments), sources.get(arguments.dataset).jpeg
+    sources.check_data_dir(options.data_dir, [arguments.dataset])
+    given = given_fields(arguments, STORED_FORM)
+    if form is not None:
+        quality = given.get("jpeg_quality", form.quality)
+        if quality is None:
+            raise SpecError(f"jpeg_quality = None is not allowed: {arguments.dataset} is kept as JPEG (from 1 to 100)")
+        form = JpegForm(given.get("max_side", form.max_side), quality)
+    elif given:
+        raise SpecError(f"{', '.join(given)} is not allowed: {arguments.dataset} is not kept as JPEG")
+    writing = options.places.writing
+    print(_about(prepare(arguments.dataset, options.data_dir, options.cache_dir, form, writing)))
+    return 0
+
+
+def _about(data: PreparedData) -> str:
+    lines = [f"{data.source}: {data.classes} classes, content {data.content_sha256[:12]}"]
+    for name, beton in (("train", data.train), ("test", data.test)):
+        left_out = f", {len(beton.skipped):,} broken ones left out" if beton.skipped else ""
+        lines.append(f"{name:6}{beton.samples:>10,} images, {beton.file_size / 1e6:,.1f} MB{left_out}  {beton.path}")
+    return "\n".join(lines)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    output = arguments.output or run.root / "exports"
+    check_folder(output)
+    for path in export_trial(run, arguments.trial, output):
+        print(path)
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    file = read_weights(arguments.file)
+    spec = spec_to_evaluate(file, given_fields(arguments, EVALUATED_ON))
+    options = run_options(arguments)
+    sources.check_data_dir(options.data_dir, [spec.dataset])
+    device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SpecError("device = 'cuda' is not allowed: torch finds no GPU here; cpu")
+    result = evaluate_weights(file, spec, options.places, device)
+    for name, scores in result.scores.items():
+        if not math.isfinite(scores.loss):
+            warnings.warn(f"{file.path}: its loss on the {name} images is not finite: no accuracy counts", stacklevel=1)
+    print(to_text(file, result))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "prepare": _prepare,
+    "export": _export,
+    "evaluate": _evaluate,
+}

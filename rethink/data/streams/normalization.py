@@ -1,0 +1,70 @@
+"""Normalization: the scale in which the network sees pixels. Integers -> float32, the same on every processor."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rethink.kernel import kernel
+
+# Black at −mean/std, white at (1 − mean)/std, by channel: (mean, std).
+SCALES = {
+    "imagenet": (np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])),  # torchvision's
+    "unit": (np.full(3, 0.5), np.full(3, 0.5)),
+}
+
+
+def normalize(kind: str, images: npt.NDArray[Any], out: npt.NDArray[np.float32], unit: int) -> None:
+    """Write images (n, H, W, 3), `unit` of whose integers make a grey level, to `out` of that shape.
+
+    per_image: mean 0 and variance 1 in each image (paper, appendix A: (x − mean) / max(std, 1/√size)); imagenet:
+    (x/255 − mean) / std; unit: x/127.5 − 1.
+    """
+    if kind == "per_image":
+        _standardize(images, out, unit)
+        return
+    mean, std = SCALES[kind]
+    white, columns = 255 * unit, images.shape[2]
+    _shift_and_scale(images, out, np.tile(white * mean, columns), np.tile(1 / (white * std), columns))
+
+
+@kernel
+def _shift_and_scale(images, out, shift, scale):  # type: ignore[no-untyped-def]
+    """(n, H, W, 3) integers -> float32, each pixel alone in float64; shift and scale (W · 3,) are those of a row."""
+    rows, size = images.shape[0] * images.shape[1], images.shape[2] * 3
+    pixels, result = images.reshape(rows, size), out.reshape(rows, size)
+    for row in range(rows):
+        for k in range(size):
+            result[row, k] = np.float32((np.float64(pixels[row, k]) - shift[k]) * scale[k])
+
+
+@kernel
+def _standardize(images, out, unit):  # type: ignore[no-untyped-def]
+    """(n, H, W, C) integers, `unit` of which make a grey level, -> float32 of mean 0 and variance 1 per image.
+
+    The sums are exact whole numbers and every pixel is computed alone in float64: no processor can differ.
+    """
+    n, height = images.shape[0], images.shape[1]
+    row_size = images.shape[2] * images.shape[3]
+    size = height * row_size
+    pixels, result = images.reshape(n, size), out.reshape(n, size)
+    for i in range(n):
+        total, squares = np.int64(0), np.int64(0)
+        if unit == 1:
+            for row in range(height):  # 32 bits hold the sums of a row of bytes, and make them quick
+                row_total, row_squares = np.uint32(0), np.uint32(0)
+                for k in range(row * row_size, (row + 1) * row_size):
+                    pixel = np.uint32(pixels[i, k])
+                    row_total = np.uint32(row_total + pixel)
+                    row_squares = np.uint32(row_squares + pixel * pixel)
+                total += np.int64(row_total)
+                squares += np.int64(row_squares)
+        else:
+            for k in range(size):
+                value = np.int64(pixels[i, k])
+                total += value
+                squares += value * value
+        mean = total / size
+        scale = 1.0 / np.sqrt(max(squares / size - mean * mean, unit * unit / size))
+        for k in range(size):
+            result[i, k] = np.float32((np.float64(pixels[i, k]) - mean) * scale)

@@ -1,0 +1,25 @@
+"""Who hears of trials while a sweep runs: what shows them, and what keeps those that have ended."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from rethink.records.run_directory import RunDirectory
+from rethink.spec import TrialSpec
+
+Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
+
+
+class TrialDisplay(Protocol):
+    """Shows trials to the user."""
+
+    def update(self, spec: TrialSpec, row: Mapping[str, Any], seconds: float) -> None:
+        """Take a trial's newest row and its training time so far (s)."""
+
+    def finish(self, spec: TrialSpec, outcome: str) -> None:
+        """Take a trial's end, and why it ended."""
+
+    def fail(self, spec: TrialSpec, tries: int, reason: str, stack: str) -> None:
+        """Take a trial's failure, after so many tries: why it failed, and where its stack is."""
+
+    def say_once(self, line: str) -> None:
+        """Show a line, the first time that it is given."""

@@ -1,0 +1,82 @@
+"""What is left of a run that was interrupted: trials without their end, decisions of a search that must hold."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+from rethink.errors import RunError
+from rethink.records.halving import Decision
+from rethink.records.record import stop_reason
+from rethink.records.rows import Row, rows_of
+from rethink.records.run_directory import Outcome, RunDirectory
+from rethink.spec import TrialSpec
+from rethink.sweep.successive_halving import Rungs
+
+Decided = Sequence[tuple[TrialSpec, Decision]]
+
+
+def decisions_of(run: RunDirectory, specs: Sequence[TrialSpec]) -> Decided:
+    """The decisions of a search, oldest first. Raises RunError for one on a spec that the run does not ask for."""
+    by_id = {spec.spec_id: spec for spec in specs}
+    decisions = run.read_decisions()
+    if strangers := {decision.spec_id for decision in decisions} - by_id.keys():
+        raise RunError(f"{run.decisions_file} decides on a spec that run.json does not ask for: {min(strangers)[:60]}")
+    return [(by_id[decision.spec_id], decision) for decision in decisions]
+
+
+def given_up(decisions: Decided, outcomes: Mapping[str, Outcome]) -> list[tuple[TrialSpec, int]]:
+    """(spec, epoch) of the trials that a search decided to give up, and then could not say so: it died, say."""
+    stopped = {spec: decision.epoch for spec, decision in decisions if not decision.passes}
+    return [(spec, epoch) for spec, epoch in stopped.items() if _given_up(spec, outcomes) is None]
+
+
+def is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether a trial's rows, none missing, lead to its own end, or to where a search gave it up.
+
+    A failed trial is tried again, and one whose rows are lost writes or trains them again.
+    """
+    rows, stopped = _rows(run, spec), _given_up(spec, outcomes)
+    if not rows or _missing(rows):
+        return False
+    return stop_reason(spec, rows[-1]) is not None or (stopped is not None and rows[-1]["epoch"] >= stopped)
+
+
+def warn_of_lost_rows(run: RunDirectory, left: Sequence[TrialSpec], outcomes: Mapping[str, Outcome]) -> None:
+    """Say which of the trials that are left have lost rows, as far as anything shows it."""
+    lost = []
+    for spec in left:
+        rows = _rows(run, spec)
+        reached = outcomes[spec.spec_id].epoch if spec.spec_id in outcomes else 0
+        if _missing(rows) or (not rows and (reached or run.checkpoint(spec.spec_id).exists())):
+            lost.append(spec.name)
+    if lost:
+        named = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
+        told = "written again from the checkpoint, or the trial is trained again from its start"
+        warnings.warn(f"{run.rows}: rows of {named} are lost or damaged: {told}", stacklevel=2)
+
+
+def recorded_rungs(run: RunDirectory) -> Rungs | None:
+    """The rungs with all that the run's trials recorded so far: a resumed search ranks as if never interrupted."""
+    record = run.read_run()
+    if record.halving is None:
+        return None
+    rungs = Rungs(record.halving, run.record_decision)
+    for spec, decision in decisions_of(run, record.specs):
+        rungs.take(spec, decision)
+    outcomes, _ = run.read_outcomes()
+    for spec in record.specs:
+        rungs.take_rows(spec, _rows(run, spec), _given_up(spec, outcomes))
+    return rungs
+
+
+def _rows(run: RunDirectory, spec: TrialSpec) -> list[Row]:
+    return list(rows_of(run.read_attempts(spec.spec_id)).values())
+
+
+def _missing(rows: Sequence[Row]) -> bool:
+    return [row["row"] for row in rows] != list(range(1, len(rows) + 1))
+
+
+def _given_up(spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> int | None:
+    """The epoch in which the run's search said that it gave a trial up."""
+    outcome = outcomes.get(spec.spec_id)
+    return outcome.epoch if outcome is not None and outcome.stop_reason == "scheduler" else None

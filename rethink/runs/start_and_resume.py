@@ -1,0 +1,154 @@
+"""Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+
+from rich.console import Console
+
+from rethink.data import sources
+from rethink.data.betons.beton import PreparedData
+from rethink.data.spec_checks import check_same_data
+from rethink.interruption import going_on_with
+from rethink.ray_backend import cluster, tuner
+from rethink.ray_backend.registrations import Entries, check_carried
+from rethink.ray_backend.reporter import Reporter
+from rethink.records.provenance import command, versions
+from rethink.records.run_directory import RunDirectory
+from rethink.records.run_observer import Keep
+from rethink.records.run_record import RunRecord
+from rethink.run_options import RunOptions
+from rethink.runs.label_examples import write_label_examples
+from rethink.runs.label_facts import label_facts
+from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_storage
+from rethink.runs.preparation import check_known, check_start_from, cost_of, default_name, described, prepare_all
+from rethink.runs.progress import Progress
+from rethink.runs.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_lost_rows
+from rethink.runs.trial_run import check_own_models
+from rethink.spec import TrialSpec
+from rethink.sweep.sweep import Sweep, check_sweep
+from rethink.training.cost import check_possible
+from rethink.trial.tensorboard import write_hyperparameters
+from rethink.weights.checkpoint_file import StartState, write_checkpoint
+from rethink.weights.weight_file import WeightFile
+
+
+def start(
+    sweep: Sweep,
+    variant: str,
+    specs: Sequence[TrialSpec],
+    storage: Path,
+    name: str | None,
+    options: RunOptions,
+    keep: Keep,
+    weights: WeightFile | None = None,
+) -> RunDirectory:
+    """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run.
+
+    `weights` is the file that trials with `start_from` start from; its content is copied into the run.
+    """
+    check_sweep(sweep)
+    check_own_models(specs, None)
+    check_carried(Entries.named_by(specs))
+    for spec in specs:
+        check_possible(spec)
+        if spec.start_from is not None:
+            check_start_from(spec, weights)
+    sources.check_data_dir(options.data_dir, {spec.dataset for spec in specs})
+    name = default_name(sweep, variant) if name is None else name
+    check_name(name)
+    with open_storage(storage, name):
+        resources = tuner.connect(options, storage)
+        prepared = prepare_all(specs, options, weights)  # the data may take hours to write
+        with new_run(storage, name) as new:
+            record = _record(sweep, variant, specs, options, prepared)
+            if weights is not None:
+                _write_start_files(new, specs, weights)
+            write_label_examples(new, specs, prepared)
+            write_hyperparameters(new.tensorboard / "examples", specs)
+            new.create(record)
+    run = RunDirectory(storage / name)
+    try:
+        with going_on_with(_resume_command(run)):
+            _execute(run, specs, prepared, options, resources, keep)
+    except Exception:
+        discard_unbegun(run)
+        raise
+    return run
+
+
+def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
+    """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
+
+    Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
+    """
+    record = run.read_run()
+    outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
+    for spec, epoch in given_up(decisions_of(run, record.specs), outcomes):
+        run.record_outcome(spec.spec_id, "scheduler", epoch)
+        keep(run, spec, "scheduler")
+    outcomes, _ = run.read_outcomes()
+    left = [spec for spec in record.specs if not is_finished(run, spec, outcomes)]
+    if left:
+        check_known(left, run)
+        run.make_whole()
+        warn_of_lost_rows(run, left, outcomes)
+        resources = tuner.connect(record.options, run.root)
+        prepared = prepare_all(left, record.options, None)
+        for name, data in prepared.items():
+            check_same_data(data, record.data[name].content_sha256, run.root)
+        with going_on_with(_resume_command(run)):
+            _execute(run, left, prepared, record.options, resources, keep)
+    return run
+
+
+def _resume_command(run: RunDirectory) -> str:
+    return f"rethink resume {quote(str(run.root))}"
+
+
+def _execute(
+    run: RunDirectory,
+    specs: Sequence[TrialSpec],
+    prepared: Mapping[str, PreparedData],
+    options: RunOptions,
+    resources: Mapping[str, float],
+    keep: Keep,
+) -> None:
+    costs = {spec: cost_of(spec, prepared) for spec in specs}
+    data_sha256 = {name: data.content_sha256 for name, data in prepared.items()}
+    labels = run.read_run().labels
+    with Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress:
+        reporter = Reporter(run, progress, keep, labels)
+        tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
+
+
+def _write_start_files(run: RunDirectory, specs: Sequence[TrialSpec], weights: WeightFile) -> None:
+    run.start_file("x").parent.mkdir()
+    for spec in specs:
+        state = StartState(spec_id=spec.spec_id, start_from=weights.sha256, weights=weights.start_state(spec))
+        write_checkpoint(run.start_file(spec.spec_id), state)
+
+
+def _record(
+    sweep: Sweep,
+    variant: str,
+    specs: Sequence[TrialSpec],
+    options: RunOptions,
+    prepared: Mapping[str, PreparedData],
+) -> RunRecord:
+    """The content of run.json."""
+    return RunRecord(
+        run_id=uuid.uuid4().hex,
+        sweep=sweep.name,
+        variant=variant,
+        command=command(),
+        created=datetime.now(UTC).replace(microsecond=0),
+        versions=versions(),
+        data={name: described(data) for name, data in prepared.items()},
+        options=options,
+        halving=sweep.halving,
+        specs=tuple(specs),
+        labels=label_facts(specs, prepared),
+    )

@@ -1,0 +1,97 @@
+"""A Sweep: an experiment's search space, in variants, as data."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rethink.entry_checks import check_field, check_name
+from rethink.errors import SpecError
+from rethink.records.halving import SuccessiveHalving
+from rethink.spec import TrialSpec, shown
+from rethink.sweep.recipes import complete
+
+Block = Mapping[str, Any]  # field of TrialSpec -> one value, or a list of values to cross with the others
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep file declares. A variant is a list of blocks; each block is crossed out, their trials united."""
+
+    name: str
+    about: str  # one line: what it measures and which figure it reproduces
+    variants: Mapping[str, Sequence[Block]]  # "default" and any others, such as "smoke"
+    halving: SuccessiveHalving | None = None  # none: every trial trains to its own end
+
+    def specs(self, variant: str, overrides: Mapping[str, Sequence[Any]]) -> list[TrialSpec]:
+        """The trials of a variant, without repetition; `overrides` replaces fields in every block.
+
+        A model's settings are its block's: where the blocks are written for several models, an override of `model`
+        keeps those of the models that it names. Raises SpecError for what `check_sweep` refuses, an unknown variant or
+        field, a model that has no block among several models', or a value that no trial can run with.
+        """
+        check_sweep(self)
+        if variant not in self.variants:
+            raise SpecError(f"unknown variant {variant!r} of {self.name}; choose from {', '.join(self.variants)}")
+        blocks = self.variants[variant]
+        fields = dict(overrides)
+        if "model" in fields:
+            blocks = _of_models(blocks, fields.pop("model"))
+        blocks = [{**block, **fields} for block in blocks]
+        return list(dict.fromkeys(spec for block in blocks for spec in _cross(block)))
+
+
+def check_sweep(sweep: Any) -> None:
+    """Raise SpecError unless it is a Sweep whose fields have the form that they should; no value is looked at."""
+    if not isinstance(sweep, Sweep):
+        raise SpecError(f"{shown(sweep)} is no sweep: give a Sweep")
+    name, halving = sweep.name, sweep.halving
+    if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
+        raise SpecError(f"sweep name {shown(name)} is not allowed: a text of one line, without /")
+    owner = f"sweep {name!r}"
+    check_field(owner, "about", sweep.about, isinstance(sweep.about, str), "a text")
+    fits = halving is None or isinstance(halving, SuccessiveHalving)
+    check_field(owner, "halving", halving, fits, "a SuccessiveHalving, or none")
+    is_filled = isinstance(sweep.variants, Mapping) and len(sweep.variants) > 0
+    check_field(owner, "variants", sweep.variants, is_filled, "lists of blocks by name, such as 'default'")
+    for variant, blocks in sweep.variants.items():
+        check_name(f"{owner}: variant", variant)
+        _check_blocks(f"{owner}: variant {variant!r}", blocks)
+
+
+def _check_blocks(owner: str, blocks: Any) -> None:
+    if not isinstance(blocks, list | tuple):
+        raise SpecError(f"{owner} = {shown(blocks)} is not allowed: a list of blocks")
+    if not blocks:
+        raise SpecError(f"{owner} has no block, and so no trial")
+    for block in blocks:
+        if not isinstance(block, Mapping) or not all(isinstance(field, str) for field in block):
+            raise SpecError(f"{owner}: block {shown(block)} is not allowed: values by field of TrialSpec")
+
+
+def _of_models(blocks: Sequence[Block], models: Sequence[str]) -> list[Block]:
+    """The blocks for these models: those written for them, or, if all are written for the same, all of them."""
+    written = [_values(block.get("model", ())) for block in blocks]
+    if all(names == written[0] for names in written):
+        return [{**block, "model": models} for block in blocks]
+    known = list(dict.fromkeys(name for names in written for name in names))
+    for model in models:
+        if model not in known:
+            raise SpecError(
+                f"model = {model!r} is not allowed: the settings here are those of {', '.join(known)}; "
+                "a sweep of your own takes any model"
+            )
+    kept = ([name for name in names if name in models] for names in written)
+    return [{**block, "model": names} for block, names in zip(blocks, kept, strict=True) if names]
+
+
+def _cross(block: Block) -> list[TrialSpec]:
+    axes = [_values(values) for values in block.values()]
+    for name, values in zip(block, axes, strict=True):
+        if not values:
+            raise SpecError(f"{name} has no value to sweep over")
+    return [complete(dict(zip(block, point, strict=True))) for point in itertools.product(*axes)]
+
+
+def _values(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple | range) else [values]

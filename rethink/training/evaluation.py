@@ -1,0 +1,105 @@
+"""Evaluation mode: accuracy over a set, and the exact interpolation check."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rethink.data.streams.beton_stream import BetonStream
+
+BATCH = 128
+PROBE = 8  # images that the interpolation check looks at before all others
+
+
+class Scores(NamedTuple):
+    """Means over a set of samples."""
+
+    loss: float  # cross-entropy, nats; may be infinite or nan
+    accuracy: float  # fraction
+    top5_accuracy: float  # fraction whose label is among the five largest logits
+
+
+PERFECT = Scores(0.0, 1.0, 1.0)  # of a set without an error; its loss is not measured
+
+
+class Interpolation(NamedTuple):
+    """The answer of the interpolation check, and the number of images it had to look at."""
+
+    fitted: bool
+    checked_images: int
+
+
+class Evaluator:
+    """Runs a network over samples in evaluation mode: unaugmented, last partial batch included, no gradient."""
+
+    def __init__(self, model: nn.Module, device: torch.device, precision: str) -> None:
+        self._model = model
+        self._device = device
+        self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+    def scores(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Scores:
+        """Mean loss and accuracy over the samples `indices` of a stream."""
+        loss = torch.zeros((), dtype=torch.float64, device=self._device)
+        correct = torch.zeros(2, dtype=torch.int64, device=self._device)
+        with self._evaluating():
+            for images, labels, _ in stream.batches(indices, BATCH, self._device):
+                logits = self._logits(images)
+                loss += F.cross_entropy(logits, labels, reduction="sum").double()
+                rank = label_ranks(logits, labels)
+                correct += torch.stack(((rank < 1).sum(), (rank < 5).sum()))
+        top1, top5 = correct.tolist()
+        return Scores(float(loss) / len(indices), top1 / len(indices), top5 / len(indices))
+
+    def interpolates(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Interpolation:
+        """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.
+
+        The first error ends the check, so until the network nearly fits it costs a few images.
+        """
+        checked = 0
+        with self._evaluating():
+            for part in (indices[:PROBE], indices[PROBE:]):
+                if not len(part):
+                    continue
+                for images, labels, _ in stream.batches(part, BATCH, self._device):
+                    checked += len(labels)
+                    if bool((label_ranks(self._logits(images), labels) > 0).any()):
+                        return Interpolation(False, checked)
+        return Interpolation(True, checked)
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        with self._autocast:
+            logits: torch.Tensor = self._model(images)
+        return logits.float()
+
+    def _evaluating(self) -> "_EvaluationMode":
+        return _EvaluationMode(self._model)
+
+
+def label_ranks(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(n,) int64: how many classes stand before each label: with a larger logit (n, C), or an equal one and first.
+
+    Equal logits thus give no network a better rank than a draw, and one that is not finite ranks last.
+    """
+    own = logits.gather(1, labels[:, None])
+    first = torch.arange(logits.shape[1], device=logits.device) < labels[:, None]
+    before = ~(logits <= own) | ((logits == own) & first)
+    return before.sum(1)
+
+
+class _EvaluationMode:
+    """`with`: the network in evaluation mode and no gradients; afterwards in training mode again."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._no_gradient = torch.inference_mode()
+
+    def __enter__(self) -> None:
+        self._model.eval()
+        self._no_gradient.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._no_gradient.__exit__(*exception)
+        self._model.train()

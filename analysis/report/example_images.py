@@ -15,22 +15,24 @@ def example_images(run: RunDirectory) -> dict[str, bytes]:
     for path in sorted((run.tensorboard / "examples").glob("events.*")):
         try:
             check_plain(path)
-            found = _images(path)
+            told, found = _images(path)
         except Exception as error:  # TensorBoard's reader meets odd content with errors of many kinds
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             warnings.warn(f"the examples in {path} cannot be read and are left out ({reason})", stacklevel=2)
             continue
-        if not found and path.stat().st_size:  # the reader stops at damage without a word
+        if not told and path.stat().st_size:  # the reader stops at damage without a word
             warnings.warn(f"{path} is damaged: no examples can be read from it", stacklevel=2)
         images |= found
     return images
 
 
-def _images(path: Path) -> dict[str, bytes]:
-    found = {}
+def _images(path: Path) -> tuple[int, dict[str, bytes]]:
+    """How many values the file tells, of any kind, and PNG by tag; one of its files has hyperparameters alone."""
+    told, found = 0, {}
     for event in EventFileLoader(str(path)).Load():
+        told += len(event.summary.value)
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == "images":
                 _width, _height, *pictures = value.tensor.string_val
                 found[value.tag] = pictures[0]
-    return found
+    return told, found

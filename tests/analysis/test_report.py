@@ -13,10 +13,12 @@ from hostile_run import FIELDS, LIVE, make_hostile_run
 from made_runs import make_run, spec, write_trial
 
 from analysis.figures.all_figures import draw
+from analysis.report.example_images import example_images
 from analysis.report.report import write_report
 from analysis.tables import trial_tables
 from analysis.tables.table import Table
 from rethink.records.run_directory import RunDirectory
+from rethink.trial.tensorboard import write_hyperparameters
 
 
 @pytest.fixture
@@ -147,6 +149,17 @@ def test_examples_that_cannot_be_read_are_left_out_and_named(tmp_path, damage):
         page = report_of(run)
     assert "These runs hold no example images." in text_of(page)
     assert ["examples" in str(warning.message) for warning in said].count(True) == (damage != b"")
+
+
+def test_a_file_of_hyperparameters_alone_is_not_damaged(tmp_path):
+    """Every run has one beside its examples."""
+    run = make_hostile_run(tmp_path)
+    write_hyperparameters(run.tensorboard / "examples", run.read_run().specs)
+    assert len(list((run.tensorboard / "examples").glob("events.*"))) == 2
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert len(example_images(run)) == 1
+    assert not said
 
 
 def test_a_figure_that_fails_is_named_on_the_page(run, monkeypatch):

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -44,6 +45,7 @@ _CHEAP = {"trials", "epochs"}  # always there; the others are computed where a q
 _AGGREGATE = re.compile(r"\(\s*(distinct\s+)?(\w+\.)?(epochs|images)_to_fit\b", re.IGNORECASE)
 _GIGABYTE = 10**9
 _PATIENCE = 1.0  # seconds that an interrupted query is given to end
+_AGAIN = 0.02  # seconds between two interrupts
 _SHOWN = 60  # characters of a refused query
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -182,8 +184,10 @@ def _settle(asked: "Future[pa.Table]", ask: Callable[[], pa.Table]) -> None:
 
 
 def _end(connection: duckdb.DuckDBPyConnection, thread: threading.Thread, status: int) -> None:
-    connection.interrupt()
-    thread.join(_PATIENCE)
+    end = time.monotonic() + _PATIENCE
+    while thread.is_alive() and time.monotonic() < end:
+        connection.interrupt()  # again and again: DuckDB forgets one that comes just before the query begins
+        thread.join(_AGAIN)
     if thread.is_alive():  # in one of the few operators that look seldom: Python's end would wait for it, and complain
         atexit.register(os._exit, status)
 

@@ -1,5 +1,6 @@
 """Shared by all tests: the embedded data set as betons, specs, and what a trial reads."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from rethink.spec import TrialSpec
 from rethink.sweep.recipes import complete
 from rethink.training.loop import Training
 from tests.made_jpegs import make_ilsvrc
+
+
+# A shell has what it starts in the background ignore Ctrl-C, and children inherit that: several tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

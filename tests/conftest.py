@@ -19,7 +19,6 @@ from rethink.sweep.recipes import complete
 from rethink.training.loop import Training
 from tests.made_jpegs import make_ilsvrc
 
-
 # A shell has what it starts in the background ignore Ctrl-C, and children inherit that: several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

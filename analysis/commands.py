@@ -1,4 +1,4 @@
-"""The way to analysis/: what a sweep keeps and ends with, and the commands that look further."""
+"""What a sweep ends with, and the commands that look further."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,33 +9,17 @@ import pandas as pd
 
 from analysis import frames, query
 from analysis.figures import all_figures
-from analysis.reading import parquet_store
+from analysis.reading.run_facts import read_runs
 from analysis.report import report
 from analysis.statistics.cells import summary
 from analysis.tables.summary_text import to_text
 from rethink.errors import RethinkError, SpecError
 from rethink.records.outputs import REPORT, check_file, check_folder, write
 from rethink.records.run_directory import RunDirectory
-from rethink.spec import TrialSpec
 from rethink.terminal import put
 
 NOT_ENDED = ("error", "unfinished")  # stop reasons
 QUERY_FORMATS, QUERY_LIMITS = tuple(query.FORMATS), query.LIMITS
-
-
-def keep_trial(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> None:
-    """Add a trial that has ended to the run's store. A store that cannot be written stops no sweep: it warns."""
-    try:
-        parquet_store.append(run, spec, stop_reason)
-    except (OSError, ValueError) as error:
-        told = f"{run.store} is not up to date with {spec.name} ({error})"
-        warnings.warn(f"{told}; `rethink store {quote(str(run.root))}` writes it anew", stacklevel=2)
-
-
-def rebuild_store(run: RunDirectory) -> None:
-    """Write the store of a run anew and say how much is in it."""
-    stored, trials = parquet_store.rebuild(run)
-    print(f"{run.store}: {stored} of {trials} trials; the others have not ended, or have damaged rows")
 
 
 def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | None) -> None:
@@ -44,7 +28,7 @@ def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | Non
         raise SpecError("a Parquet answer needs a file: --output FILE")
     if output is not None:
         check_file(output)
-    content = query.encoded(query.ask(frames.load(*(run.root for run in runs)), sql), form)
+    content = query.encoded(query.ask(_loaded(runs), sql), form)
     if output is not None:
         write(output, content)
     elif form == "table":
@@ -66,36 +50,40 @@ def show_results(runs: Sequence[RunDirectory]) -> bool:
 
     What the trials measured is on disk by now: figures that cannot be drawn or written are warned of, and cost no more.
     """
-    trials = _show_table(runs)
+    loaded = _loaded(runs)
+    _show_table(loaded)
     try:
-        _draw(runs, runs[0].figures)
+        _draw(loaded, runs, runs[0].figures)
     except (OSError, RethinkError) as error:
         told = f"there are no figures ({error})"
         warnings.warn(f"{told}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
-    return _show_places(runs, trials)
+    return _show_places(runs, loaded.trials)
 
 
 def show_figures(runs: Sequence[RunDirectory], output: Path | None) -> bool:
     """Print the table, draw the figures, say where to look. Returns whether every figure could be drawn."""
     folder = output or runs[0].figures
     check_folder(folder)
-    trials = _show_table(runs)
-    all_drawn = _draw(runs, folder)
-    _show_places(runs, trials)
+    loaded = _loaded(runs)
+    _show_table(loaded)
+    all_drawn = _draw(loaded, runs, folder)
+    _show_places(runs, loaded.trials)
     return all_drawn
 
 
-def _show_table(runs: Sequence[RunDirectory]) -> pd.DataFrame:
-    trials = frames.load(*(run.root for run in runs)).trials
-    print()
-    print(to_text(summary(trials)))
-    print()
-    return trials
+def _loaded(runs: Sequence[RunDirectory]) -> frames.Frames:
+    return frames.load(*(run.root for run in runs))
 
 
-def _draw(runs: Sequence[RunDirectory], folder: Path) -> bool:
+def _show_table(loaded: frames.Frames) -> None:
+    print()
+    print(to_text(summary(loaded.trials)))
+    print()
+
+
+def _draw(loaded: frames.Frames, runs: Sequence[RunDirectory], folder: Path) -> bool:
     check_folder(folder)
-    drawn = all_figures.draw([run.root for run in runs], folder)
+    drawn = all_figures.draw(loaded, read_runs([run.root for run in runs]), folder)
     for path in drawn.written:
         print(f"figure       {path}")
     return not drawn.failed

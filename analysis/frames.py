@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.reading import parquet_store
+from analysis.reading import frames_cache
 from analysis.reading.run_files import run_files
 from analysis.reading.trial_rows import joined, to_frames
 from analysis.schema.columns import EPOCHS, MEASURED, TRIALS
@@ -30,7 +30,8 @@ def load(*paths: str | Path) -> Frames:
 
     Raises FileNotFoundError for a path that is no run directory, SpecError or ValueError for files that do not belong
     together or were written by another version. Warns of damaged lines and files, of rows that only Ray's log still
-    has, and of outcomes that the rows do not show.
+    has, and of outcomes that the rows do not show. Trials that have ended are kept in the user's cache folder, from
+    which the next call takes those whose files have not changed.
     """
     runs = {run.name: run for run in find_runs([Path(path) for path in paths])}
     if not paths or len(runs) < len(paths):
@@ -47,14 +48,15 @@ def load(*paths: str | Path) -> Frames:
 
 
 def _load(name: str, run: RunDirectory) -> Frames:
-    """Unchanged trials from the store, all others from the run's own files."""
+    """Unchanged trials from the cache, all others from the run's files; they are cached then."""
     files = run_files(run)
-    stored = parquet_store.read(files)
-    left = files.specs.keys() - set(stored.trials["spec_id"].to_pylist())
+    cached = frames_cache.read(files)
+    left = files.specs.keys() - cached.spec_ids
     trials, epochs = to_frames(name, files.trials(left))
     if len(left) < len(files.specs):
-        trials, epochs = _in_order([*files.specs], stored.frames(name), (trials, epochs))
-    return Frames(trials, epochs, files.damaged_lines, stored.damaged_files + files.damaged_files)
+        trials, epochs = _in_order([*files.specs], cached.frames(name), (trials, epochs))
+    frames_cache.write(files, cached, trials, epochs)
+    return Frames(trials, epochs, files.damaged_lines, files.damaged_files)
 
 
 def _in_order(spec_ids: list[str], *parts: tuple[pd.DataFrame, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,7 +1,7 @@
 """How many reports does the controller take, what does a trial cost its driver, and how long do trials wait for it?
 
-The driver is the product's own, with Tune's controller, the scheduler, the loggers, the progress display and the
-store; the trials and their processes are simulated, see simulated_actors.py. Every run is a process of its own.
+The driver is the product's own, with Tune's controller, the scheduler, the loggers, and the progress
+display; the trials and their processes are simulated, see simulated_actors.py. Every run is a process of its own.
 """
 
 import json
@@ -26,7 +26,6 @@ def measure(quick: bool) -> list[Measurement]:
         *_reports(concurrent[-1], 100 if quick else 2000, 1),
         *_waiting(concurrent[-1], 1.0 if quick else 8.0),
         *(measured for n in short for measured in _short_trials(n)),
-        _without_store(short[1]),
     ]
 
 
@@ -83,11 +82,6 @@ def _short_trials(trials: int) -> list[Measurement]:
         ),
         _of([memory], "memory_a_trial", f"driver's resident memory a trial, of {trials}", "MB", before),
     ]
-
-
-def _without_store(trials: int) -> Measurement:
-    run = _run(slots=10, trials=trials, epochs=10, snapshot_seconds=NEVER, store=False)
-    return _of([run], "seconds_a_trial", f"the same of {trials} trials without the Parquet store", "s", "")
 
 
 def _of(runs: list[dict[str, Any]], name: str, what: str, unit: str, note: str) -> Measurement:

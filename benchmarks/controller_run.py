@@ -24,7 +24,6 @@ import ray
 from rich.console import Console
 from simulated_actors import MadeTrainable, Simulation
 
-from analysis.commands import keep_trial
 from rethink.ray_backend import tuner
 from rethink.run_options import RunOptions
 from rethink.runs import start_and_resume
@@ -48,7 +47,6 @@ class Settings:
     simulated: bool = True  # False: a process for every actor
     terminal: bool = False  # whether progress is a live table
     snapshot_seconds: str = "auto"  # between Tune's snapshots; "auto": 10, or more where they take long
-    store: bool = True
 
 
 class Enough(BaseException):
@@ -112,11 +110,10 @@ def _start(settings: Settings, storage: Path) -> None:
     block = {"model": "mlp_1x512", "label_corruption": levels, "max_epochs": settings.epochs, "seed": seeds}
     sweep = Sweep("controller", "Made trials.", {"default": [block]})
     console = Console(file=io.StringIO(), force_terminal=settings.terminal, width=120, height=50)
-    keep = keep_trial if settings.store else lambda *trial: None
     options = RunOptions(ray_address="local", report_seconds=0.0)
     shown = mock.patch.multiple(start_and_resume, Progress=TimedProgress, Console=lambda: console)
     with shown, mock.patch.object(tuner, "NetworkTrainable", MadeTrainable):
-        start_and_resume.start(sweep, "default", sweep.specs("default", {}), storage, "run", options, keep)
+        start_and_resume.start(sweep, "default", sweep.specs("default", {}), storage, "run", options)
 
 
 def _rates() -> dict[str, float]:

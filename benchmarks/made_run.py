@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rethink.records.provenance import versions
-from rethink.records.run_record import RunRecord, StoredData
+from rethink.records.run_record import LabelFacts, RunRecord, StoredData
 from rethink.run_options import RunOptions
 from rethink.spec import TrialSpec
 
@@ -29,6 +29,7 @@ def made_record(specs: Sequence[TrialSpec] = ()) -> RunRecord:
         options=RunOptions(),
         halving=None,
         specs=tuple(specs),
+        labels={spec.spec_id: LabelFacts(changed=0.0, attainable_accuracy=1.0) for spec in specs},
     )
 
 

@@ -12,7 +12,6 @@ import ray
 from measurement import Goal, Measurement, main
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from analysis.commands import keep_trial
 from rethink.records.rows import rows_of
 from rethink.records.run_directory import RunDirectory
 from rethink.runs.start_and_resume import RunOptions, start
@@ -33,7 +32,7 @@ def measure(quick: bool) -> list[Measurement]:
         started = time.time()
         # The runner connects to a Ray that is there: this one has the stated number of slots on every machine.
         ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="WARNING")
-        run = start(sweep, "default", specs, Path(storage), None, RunOptions(cpus_per_trial=1), keep_trial)
+        run = start(sweep, "default", specs, Path(storage), None, RunOptions(cpus_per_trial=1))
         whole = time.time() - started
         ray.shutdown()
         return _measurements(run, specs, whole)

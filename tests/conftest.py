@@ -13,6 +13,7 @@ from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare
 from rethink.data.betons.writing.options import Writing
 from rethink.data.trial_data import StreamPool
+from rethink.files.user_cache import KERNELS, kernel_cache
 from rethink.ray_backend import cluster
 from rethink.spec import TrialSpec
 from rethink.sweep.recipes import complete
@@ -21,6 +22,17 @@ from tests.made_jpegs import make_ilsvrc
 
 # A shell has what it starts in the background ignore Ctrl-C, and children inherit that: several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A user's cache folder of the tests' own, but for compiled kernels: compiling them takes a minute."""
+    kernels = kernel_cache()
+    with pytest.MonkeyPatch.context() as patch:
+        if kernels is not None:
+            patch.setenv(KERNELS, str(kernels))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user_cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

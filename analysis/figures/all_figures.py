@@ -1,7 +1,7 @@
 """Runs in, the files of every figure and table that their trials contain out."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ from analysis.figures.epochs_by_learning_rate import rates_figure
 from analysis.figures.epochs_by_level import epochs_figure
 from analysis.figures.error_by_level import error_figure
 from analysis.figures.paper_curves import MakeFigure, Scale, curve_figures
-from analysis.frames import Frames, load
-from analysis.grouping.comparisons import levels_of, rates_of
-from analysis.reading.run_facts import Runs, created, read_runs
+from analysis.frames import Frames
+from analysis.grouping.comparisons import Comparisons
+from analysis.reading.run_facts import Runs, created
 from analysis.tables.paper_tables import to_markdown
 from rethink.errors import SpecError
 from rethink.records.outputs import write
@@ -32,14 +32,14 @@ class Drawn:
     failed: list[str]
 
 
-def draw(run_paths: Sequence[str | Path], folder: str | Path) -> Drawn:
+def draw(frames: Frames, runs: Runs, folder: str | Path) -> Drawn:
     """Write each figure as .png and .svg, and tables.md, into a folder.
 
-    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises what `load` raises,
-    OSError for what cannot be written, and SpecError for runs that asked for no trial.
+    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises OSError for what cannot
+    be written, and SpecError for runs that asked for no trial.
     """
-    frames, runs = load(*run_paths), read_runs(run_paths)
-    drawn = figures(frames, runs)
+    found = Comparisons(frames.trials, frames.epochs)
+    drawn = figures(found, runs)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written, failed = [], []
@@ -50,7 +50,7 @@ def draw(run_paths: Sequence[str | Path], folder: str | Path) -> Drawn:
         for path, content in (files or {}).items():
             write(path, content)
     tables = folder / "tables.md"
-    write(tables, to_markdown(frames, scale(frames.trials, created(runs))).encode())
+    write(tables, to_markdown(found, scale(frames.trials, created(runs))).encode())
     return Drawn([*written, tables], failed)
 
 
@@ -69,27 +69,27 @@ def attempt(name: str, draw: Callable[[], T]) -> T | None:
         return None
 
 
-def figures(frames: Frames, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
+def figures(found: Comparisons, runs: Runs, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
     """(file name, what draws it) for every figure that the trials contain, up to `across` panels side by side.
 
     Raises SpecError for no trials.
     """
-    if frames.trials.empty:
+    if found.trials.empty:
         raise SpecError("the runs asked for no trial: there is nothing to draw")
     classes = {data.classes for run in runs.values() for data in run.data.values()}
     dates = created(runs)
-    return _figures(frames, lambda trials: scale(trials, dates), classes, across)
+    return _figures(found, lambda trials: scale(trials, dates), classes, across)
 
 
-def _figures(frames: Frames, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, MakeFigure]]:
+def _figures(found: Comparisons, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, MakeFigure]]:
     """(file name, what draws it); the figures over the level, too, where no other has anything to show."""
-    others = list(curve_figures(frames, scale_of, across))
-    rates = rates_of(frames.trials)
+    others = list(curve_figures(found, scale_of, across))
+    rates = found.rates
     if rates is not None:
         others.append(("learning_rate", partial(rates_figure, rates, scale_of(rates), across)))
-    levels = levels_of(frames.trials)
+    levels = found.levels
     if not levels.empty or not others:
-        trials = frames.trials if levels.empty else levels
+        trials = found.trials if levels.empty else levels
         yield "epochs_to_fit", partial(epochs_figure, trials, scale_of(trials), across)
         yield "test_error", partial(error_figure, trials, scale_of(trials), classes)
     yield from others

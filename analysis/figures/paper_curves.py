@@ -8,14 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import style
 from analysis.figures.learning_curves import Axis, Published, Subject, curves_figure
-from analysis.frames import Frames
-from analysis.grouping.comparisons import (
-    SEEDS_VARIANTS,
-    batch_norms_of,
-    imagenet_of,
-    inputs_of,
-    regularizers_of,
-)
+from analysis.grouping.comparisons import SEEDS_VARIANTS, Comparisons
 from analysis.published import read
 from analysis.published.variants import seed_variants
 
@@ -31,35 +24,35 @@ Scale = Callable[[pd.DataFrame], str]
 MakeFigure = Callable[[], Figure]
 
 
-def curve_figures(frames: Frames, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
+def curve_figures(found: Comparisons, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
     """(file name, what draws it) for every comparison that these trials contain, each with the scale of its own."""
-    inputs = inputs_of(frames.trials)
+    inputs = found.inputs
     if inputs is not None:
         title = "Effect of different inputs on"
         loss, accuracy = (Subject(f"{title} {end}", *inputs) for end in ("convergence", "training"))
         scale = scale_of(inputs[0])
         yield (
             "inputs_loss",
-            partial(curves_figure, loss, frames.epochs, STEPS, [LOSS], scale, _published_inputs(), across),
+            partial(curves_figure, loss, found.epochs, STEPS, [LOSS], scale, _published_inputs(), across),
         )
-        yield "inputs_accuracy", partial(curves_figure, accuracy, frames.epochs, STEPS, [TRAIN], scale, None, across)
-    norms = batch_norms_of(frames.trials)
+        yield "inputs_accuracy", partial(curves_figure, accuracy, found.epochs, STEPS, [TRAIN], scale, None, across)
+    norms = found.batch_norms
     if norms is not None:
         subject = Subject("Effect of Implicit Regularisation", *norms)
         scale, published = scale_of(norms[0]), _published_norm()
         yield (
             "batch_norm",
-            partial(curves_figure, subject, frames.epochs, EPOCHS, [TRAIN, TEST], scale, published, across),
+            partial(curves_figure, subject, found.epochs, EPOCHS, [TRAIN, TEST], scale, published, across),
         )
-    explicit = regularizers_of(frames.trials)
+    explicit = found.regularizers
     if explicit is not None:
         subject, scale = Subject(EXPLICIT, *explicit), scale_of(explicit[0])
-        figure = partial(curves_figure, subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
+        figure = partial(curves_figure, subject, found.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, None, across)
         yield "explicit_regularization", figure
-    for name, imagenet in imagenet_of(frames.trials).items():
+    for name, imagenet in found.imagenet.items():
         title, ends = (EXPLICIT, _published_variants()) if name == SEEDS_VARIANTS else (f"{EXPLICIT} (Table 2)", None)
         subject, scale = Subject(title, *imagenet), scale_of(imagenet[0])
-        yield name, partial(curves_figure, subject, frames.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
+        yield name, partial(curves_figure, subject, found.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
 
 
 def _published_inputs() -> Published:

@@ -1,6 +1,8 @@
 """Comparisons: the trials of each figure and table, equal in all that the comparison is not about."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -21,7 +23,40 @@ from analysis.published.variants import seed_variants
 SEEDS_VARIANTS = "imagenet_regularization"  # of the figures of ImageNet
 
 
+# Trials, the line of each, the lines in their order, and the fields that tell them apart.
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What two frames contain of every figure and table; each comparison is selected once, when it is asked for."""
+
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+
+    @cached_property
+    def inputs(self) -> Chosen | None:
+        return inputs_of(self.trials)
+
+    @cached_property
+    def batch_norms(self) -> Chosen | None:
+        return batch_norms_of(self.trials)
+
+    @cached_property
+    def regularizers(self) -> Chosen | None:
+        return regularizers_of(self.trials)
+
+    @cached_property
+    def imagenet(self) -> dict[str, Chosen]:
+        return imagenet_of(self.trials)
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        return levels_of(self.trials)
+
+    @cached_property
+    def rates(self) -> pd.DataFrame | None:
+        return rates_of(self.trials)
 
 
 def inputs_of(trials: pd.DataFrame) -> Chosen | None:

@@ -1,6 +1,5 @@
 """One run's trials as its files tell them: what was asked for, every attempt's rows, and what could not be read."""
 
-import functools
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,13 +40,14 @@ class Trial:
 
 @dataclass
 class RunFiles:
-    """A run's files by trial: their names and sizes tell whether a trial has changed, without reading a row."""
+    """A run's files by trial: names, sizes and times tell whether a trial has changed, without reading a row."""
 
     run: RunDirectory
     specs: dict[str, TrialSpec]
     labels: Mapping[str, LabelFacts]  # by spec id
     recorded: dict[str, str]  # spec id -> stop reason, as the driver recorded it
-    row_files: dict[str, list[tuple[Path, int]]]  # spec id -> (file, bytes), oldest attempt first
+    run_stamp: str  # changes whenever run.json does
+    row_files: dict[str, list[tuple[Path, str]]]  # spec id -> (file, its stamp), oldest attempt first
     damaged_lines: int = 0
     damaged_files: int = 0
     _ray_log: RayLog = field(init=False)
@@ -57,7 +57,7 @@ class RunFiles:
 
     def source(self, spec_id: str) -> str:
         """All that a trial's frames are made from, as a text that changes when any of it does."""
-        files = [f"{path.name}:{size}" for path, size in self.row_files.get(spec_id, [])]
+        files = [f"{path.name}:{stamp}" for path, stamp in self.row_files.get(spec_id, [])]
         reason = self.recorded.get(spec_id)
         return " ".join([*files, *([reason] if reason in NOT_IN_ROWS else [])])
 
@@ -100,26 +100,31 @@ class RunFiles:
 
 def run_files(run: RunDirectory) -> RunFiles:
     """What a run's folder holds. Raises SpecError for rows or outcomes of specs that run.json does not ask for."""
+    run_stamp = _stamp(run.run_file)
     asked = run.read_run()
     specs = {spec.spec_id: spec for spec in asked.specs}
     results = run.results(specs)
     recorded = {spec_id: outcome.stop_reason for spec_id, outcome in results.outcomes.items()}
-    return RunFiles(run, specs, asked.labels, recorded, results.row_files, results.damaged_lines, results.damaged_files)
-
-
-@functools.lru_cache(maxsize=1)
-def _labels(run: RunDirectory, _run_id: str) -> Mapping[str, LabelFacts]:
-    """Those of run.json, which never change, read once for a run's many trials."""
-    return run.read_run().labels
-
-
-def files_of(run: RunDirectory, spec: TrialSpec, stop_reason: str) -> RunFiles:
-    """The files of one trial that ended for this reason, without a look at those of the others."""
-    paths = sorted(run.rows.glob(f"{spec.spec_id}-*.jsonl"))
-    sizes = [(path, path.stat().st_size) for path in paths]
+    rows = {spec_id: [(path, _stamp(path)) for path, _ in files] for spec_id, files in results.row_files.items()}
     return RunFiles(
-        run, {spec.spec_id: spec}, _labels(run, run.run_id), {spec.spec_id: stop_reason}, {spec.spec_id: sizes}
+        run,
+        specs,
+        asked.labels,
+        recorded,
+        run_stamp,
+        rows,
+        results.damaged_lines,
+        results.damaged_files,
     )
+
+
+def _stamp(path: Path) -> str:
+    """Changes whenever the content of the file does."""
+    try:
+        status = path.stat()
+    except OSError:  # whoever reads it says so
+        return "unreadable"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def gaps(rows: list[Row]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from analysis.figures.all_figures import attempt, figures
 from analysis.figures.paper_curves import MakeFigure
 from analysis.figures.svg import embedded
 from analysis.frames import Frames, load
+from analysis.grouping.comparisons import Comparisons
 from analysis.reading.run_facts import Runs, created, read_runs
 from analysis.report.example_images import example_images
 from analysis.tables.paper_tables import READING, published_tables
@@ -109,12 +110,13 @@ def _sweeps(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
         part = _of_runs(frames, list(own))
         if part.trials.empty:
             continue
+        found = Comparisons(part.trials, part.epochs)
         yield {
             "id": f"sweep-{number}",  # a name may hold anything
             "title": _title(sweep),
             "scale": scale(part.trials, created(own)),
-            "figures": list(_figures(part, own, f"sweep-{number}")),
-            "published": published_tables(part),
+            "figures": list(_figures(found, own, f"sweep-{number}")),
+            "published": published_tables(found),
             "statistics": statistics_tables(part.trials),
         }
 
@@ -124,9 +126,9 @@ def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
     return Frames(trials[trials["run"].isin(names)], epochs[epochs["run"].isin(names)], 0, 0)
 
 
-def _figures(frames: Frames, runs: Runs, section: str) -> Iterator[dict[str, Any]]:
+def _figures(found: Comparisons, runs: Runs, section: str) -> Iterator[dict[str, Any]]:
     """Each figure as it stands on paper, and, where that is wider than a phone, with its panels one below another."""
-    for (name, make), (_, make_narrow) in zip(figures(frames, runs), figures(frames, runs, across=1), strict=True):
+    for (name, make), (_, make_narrow) in zip(figures(found, runs), figures(found, runs, across=1), strict=True):
         shown = attempt(name, partial(_drawings, make, make_narrow, f"{section}-{name}"))
         yield shown or {"title": f"The figure {name} could not be drawn: the command says why.", "drawings": []}
 

@@ -1,13 +1,13 @@
 """The tables of ImageNet: the paper's Table 2 and the seed's three variants, ours beside theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from analysis.captions import MISSING
 from analysis.grouping.cells import LEVEL
-from analysis.grouping.comparisons import SEEDS_VARIANTS, imagenet_of
+from analysis.grouping.comparisons import SEEDS_VARIANTS, Chosen
 from analysis.grouping.conditions import (
     CONDITIONS,
     REGULARIZERS,
@@ -67,9 +67,9 @@ def table_2(trials: pd.DataFrame) -> Table | None:
     return Table("ImageNet (Table 2)", f"Published: {paper.source}. {_TABLE_2}", head, rows)
 
 
-def variants_table(trials: pd.DataFrame) -> Table | None:
+def variants_table(imagenet: Mapping[str, Chosen]) -> Table | None:
     """The seed's three variants: dropout, no weight decay, with augmentation and schedule or without."""
-    chosen = imagenet_of(trials).get(SEEDS_VARIANTS)
+    chosen = imagenet.get(SEEDS_VARIANTS)
     if chosen is None:
         return None
     own, lines, _, _ = chosen

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.captions import MISSING, limits, told
-from analysis.frames import Frames
 from analysis.grouping.cells import LEVEL, cell_columns
-from analysis.grouping.comparisons import batch_norms_of, inputs_of, levels_of, rates_of, regularizers_of
+from analysis.grouping.comparisons import Comparisons
 from analysis.grouping.conditions import CONDITIONS, REGULARIZERS, ROTATION, condition, on_imagenet, regularizers
 from analysis.published import read
 from analysis.statistics.changed_labels import changed_text, of_trials
@@ -54,25 +53,25 @@ READING = (
 )
 
 
-def published_tables(frames: Frames) -> list[Table]:
+def published_tables(found: Comparisons) -> list[Table]:
     """Every table that these trials contain."""
-    made = [table(frames) for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels)]
-    made += [table_2(frames.trials), variants_table(frames.trials)]
+    made = [table(found) for table in (_inputs, _table_1, _table_4, _batch_norm, _learning_rates, _levels)]
+    made += [table_2(found.trials), variants_table(found.imagenet)]
     return [table for table in made if table is not None]
 
 
-def to_markdown(frames: Frames, scale: str) -> str:
+def to_markdown(found: Comparisons, scale: str) -> str:
     """All of them, with the scale of ours and the source of what was published."""
     head = [
         "# Tables",
         f"Ours: {plain(scale)}. n counts trials; ±: sample standard deviation over the n trials.",
         READING,
     ]
-    return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(frames))]) + "\n"
+    return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(found))]) + "\n"
 
 
-def _inputs(frames: Frames) -> Table | None:
-    chosen = inputs_of(frames.trials)
+def _inputs(found: Comparisons) -> Table | None:
+    chosen = found.inputs
     if chosen is None:
         return None
     peer = read("peer_fig1a_thresholds")
@@ -80,7 +79,7 @@ def _inputs(frames: Frames) -> Table | None:
     rows = []
     for cell, trials in cells_of(chosen[0], CONDITION):
         name = condition(trials).iloc[0]
-        steps = [_steps_below(frames.epochs, trials, threshold) for threshold in THRESHOLDS]
+        steps = [_steps_below(found.epochs, trials, threshold) for threshold in THRESHOLDS]
         theirs = [f"{published[f'steps_to_loss_{threshold}'][name]:,}" for threshold in THRESHOLDS]
         rows.append([*network_of(cell), name, fitted_of(cell), cell["epochs"], *steps, error_of(cell), *theirs])
     rows.sort(key=lambda row: (*row[:3], CONDITIONS.index(row[3])))
@@ -100,11 +99,11 @@ def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -
     return ", ".join(texts)
 
 
-def _table_1(frames: Frames) -> Table | None:
-    if regularizers_of(frames.trials) is None:
+def _table_1(found: Comparisons) -> Table | None:
+    if found.regularizers is None:
         return None
     paper = read("paper_table1_cifar10")
-    trials = frames.trials[condition(frames.trials).isin(CONDITIONS[:2]) & ~on_imagenet(frames.trials)]
+    trials = found.trials[condition(found.trials).isin(CONDITIONS[:2]) & ~on_imagenet(found.trials)]
     rows = []
     for cell, own in cells_of(trials, (*CONDITION, *REGULARIZERS)):
         labels = condition(own).iloc[0]
@@ -137,8 +136,8 @@ def _has_known_decay(cell: Row) -> bool:
     return cell["weight_decay"] in (0, CHOSEN_WEIGHT_DECAY)
 
 
-def _table_4(frames: Frames) -> Table | None:
-    trials = frames.trials[(condition(frames.trials) == CONDITIONS[1]) & ~on_imagenet(frames.trials)]
+def _table_4(found: Comparisons) -> Table | None:
+    trials = found.trials[(condition(found.trials) == CONDITIONS[1]) & ~on_imagenet(found.trials)]
     if regularizers(trials).nunique() < 2:
         return None
     paper = read("paper_table4_random_labels")
@@ -159,8 +158,8 @@ def _table_4(frames: Frames) -> Table | None:
     return Table("Random labels with a regularizer (Table 4)", text, names, rows)
 
 
-def _batch_norm(frames: Frames) -> Table | None:
-    chosen = batch_norms_of(frames.trials)
+def _batch_norm(found: Comparisons) -> Table | None:
+    chosen = found.batch_norms
     if chosen is None:
         return None
     paper = read("paper_table1_cifar10")
@@ -184,8 +183,8 @@ def _batch_norm(frames: Frames) -> Table | None:
     return Table("BatchNorm (Figure 2b)", f"Published: {paper.source}.", names, rows)
 
 
-def _learning_rates(frames: Frames) -> Table | None:
-    trials = rates_of(frames.trials)
+def _learning_rates(found: Comparisons) -> Table | None:
+    trials = found.rates
     if trials is None:
         return None
     rows = []
@@ -229,8 +228,8 @@ def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
             yield group, told({name: group[name].iloc[0] for name in further})
 
 
-def _levels(frames: Frames) -> Table | None:
-    trials = levels_of(frames.trials)
+def _levels(found: Comparisons) -> Table | None:
+    trials = found.levels
     if trials.empty:
         return None
     seed = read("seed_label_corruption")

@@ -53,8 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
     reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     reported.add_argument("--output", type=folder, help="the file (default: report.html in the first run)")
-    stored = commands.add_parser("store", help="write the Parquet store of runs anew, from their rows")
-    stored.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
     labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")
@@ -84,7 +82,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     if arguments.options:
         raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
     (run,) = find_runs([arguments.path])
-    return 0 if of_analysis("show_results")([resume(run, of_analysis("keep_trial"))]) else 1
+    return 0 if of_analysis("show_results")([resume(run)]) else 1
 
 
 def _figures(arguments: argparse.Namespace) -> int:
@@ -101,12 +99,6 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _store(arguments: argparse.Namespace) -> int:
-    for run in find_runs(arguments.runs):
-        of_analysis("rebuild_store")(run)
-    return 0
-
-
 def _labels(arguments: argparse.Namespace) -> int:
     (run,) = find_runs([arguments.run])
     check_folder(arguments.output)
@@ -120,7 +112,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "figures": _figures,
     "query": _query,
     "report": _report,
-    "store": _store,
     "labels": _labels,
     **weight_commands.COMMANDS,
 }

@@ -53,7 +53,7 @@ def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
     options = run_options(arguments)
-    run = start(sweep, "default", specs, _storage(arguments), arguments.name, options, of_analysis("keep_trial"), file)
+    run = start(sweep, "default", specs, _storage(arguments), arguments.name, options, file)
     return 0 if of_analysis("show_results")([run]) else 1
 
 
@@ -103,7 +103,7 @@ def _storage(arguments: argparse.Namespace) -> Path:
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     storage, options = _storage(arguments), run_options(arguments)
-    run = start(sweep, arguments.variant, specs, storage, arguments.name, options, of_analysis("keep_trial"))
+    run = start(sweep, arguments.variant, specs, storage, arguments.name, options)
     return 0 if of_analysis("show_results")([run]) else 1
 
 
@@ -112,4 +112,4 @@ def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
     recorded = run.read_run().sweep
     if recorded != sweep.name:
         raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
-    return 0 if of_analysis("show_results")([resume(run, of_analysis("keep_trial"))]) else 1
+    return 0 if of_analysis("show_results")([resume(run)]) else 1

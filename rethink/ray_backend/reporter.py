@@ -17,18 +17,17 @@ from rethink.ray_backend.schedulers import spec_of
 from rethink.ray_backend.trainable import NOTES
 from rethink.records.record import stop_reason
 from rethink.records.run_directory import RunDirectory
-from rethink.records.run_observer import Keep, TrialDisplay
+from rethink.records.run_observer import TrialDisplay
 from rethink.records.run_record import LabelFacts
 
 
 class Reporter(tune.Callback):
-    """Carries what the controller hears to a display and a store, and failures to the run directory."""
+    """Carries what the controller hears to a display, and failures to the run directory."""
 
-    def __init__(self, run: RunDirectory, display: TrialDisplay, keep: Keep, labels: Mapping[str, LabelFacts]) -> None:
+    def __init__(self, run: RunDirectory, display: TrialDisplay, labels: Mapping[str, LabelFacts]) -> None:
         self._run = run
         self._labels = labels
         self._display = display
-        self._keep = keep
         self._restarts: Counter[str] = Counter()  # by trial
         self._fault: Exception | None = None
 
@@ -64,14 +63,12 @@ class Reporter(tune.Callback):
         spec = spec_of(trial)
         attainable = self._labels[spec.spec_id].attainable_accuracy
         reason = stop_reason(spec, trial.last_result, attainable) or "scheduler"
-        self._keep(self._run, spec, reason)
         self._display.finish(spec, reason)
 
     def _fail(self, trial: Trial) -> None:
         spec, tries = spec_of(trial), self._restarts[trial.trial_id] + 1
         self._display.fail(spec, tries, last_failure(trial).reason, self._keep_stack(trial))
         self._run.record_outcome(spec.spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
-        self._keep(self._run, spec, "error")
 
     def _keep_stack(self, trial: Trial) -> str:
         """Where the stacks of a trial's failures are now."""

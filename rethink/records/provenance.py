@@ -1,6 +1,7 @@
 """Where a result comes from: code, packages and machine."""
 
 import hashlib
+import importlib
 import platform
 import shlex
 import subprocess
@@ -23,7 +24,8 @@ def versions() -> dict[str, str]:
 
     `code` stands for the content of the package's modules: the same on every machine, whatever git says there.
     """
-    own = {"rethink": _code_version(), "code": _code_digest(), "python": platform.python_version()}
+    digest = code_digest("rethink")
+    own = {"rethink": _code_version(), "code": digest, "python": platform.python_version()}
     return {**own, **{package: version(package) for package in PACKAGES}}
 
 
@@ -32,12 +34,14 @@ def command() -> str:
     return shlex.join(sys.argv).encode(errors="backslashreplace").decode()
 
 
-def _code_digest() -> str:
-    package = Path(rethink.__file__).parent
+@cache
+def code_digest(package: str) -> str:
+    """A digest of the names and contents of a package's modules."""
+    folder = Path(importlib.import_module(package).__path__[0])
     digest = hashlib.blake2b(digest_size=8)
-    for module in sorted(package.rglob("*.py")):
+    for module in sorted(folder.rglob("*.py")):
         content = module.read_bytes()
-        digest.update(f"{module.relative_to(package)} {len(content)} ".encode() + content)
+        digest.update(f"{module.relative_to(folder)} {len(content)} ".encode() + content)
     return digest.hexdigest()
 
 

@@ -10,7 +10,6 @@
     start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
     errors/<spec id>.txt            the stacks of a trial that failed
     errors/ray.log                  what Ray had to say meanwhile
-    store/                          the ended trials as Parquet, made from the rows, for analysis
     tune/  tensorboard/  figures/
 
 All of it is read through schemas, here and in these modules: by training, by analysis and by every command, which
@@ -90,10 +89,6 @@ class RunDirectory:
     @property
     def rows(self) -> Path:
         return self.root / "rows"
-
-    @property
-    def store(self) -> Path:
-        return self.root / "store"
 
     @property
     def figures(self) -> Path:

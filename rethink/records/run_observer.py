@@ -1,12 +1,9 @@
-"""Who hears of trials while a sweep runs: what shows them, and what keeps those that have ended."""
+"""Who hears of trials while a sweep runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
-
-Keep = Callable[[RunDirectory, TrialSpec, str], None]  # told of every trial that has ended, and why
 
 
 class TrialDisplay(Protocol):

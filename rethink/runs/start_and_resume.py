@@ -17,7 +17,6 @@ from rethink.ray_backend.registrations import Entries, check_carried
 from rethink.ray_backend.reporter import Reporter
 from rethink.records.provenance import command, versions
 from rethink.records.run_directory import RunDirectory
-from rethink.records.run_observer import Keep
 from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
 from rethink.runs.label_examples import write_label_examples
@@ -42,7 +41,6 @@ def start(
     storage: Path,
     name: str | None,
     options: RunOptions,
-    keep: Keep,
     weights: WeightFile | None = None,
 ) -> RunDirectory:
     """Run the trials in a new run directory. Raises SpecError, before any trial starts, if one of them cannot run.
@@ -72,14 +70,14 @@ def start(
     run = RunDirectory(storage / name)
     try:
         with going_on_with(_resume_command(run)):
-            _execute(run, specs, prepared, options, resources, keep)
+            _execute(run, specs, prepared, options, resources)
     except Exception:
         discard_unbegun(run)
         raise
     return run
 
 
-def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
+def resume(run: RunDirectory) -> RunDirectory:
     """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
 
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
@@ -88,7 +86,6 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
     outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
     for spec, epoch in given_up(decisions_of(run, record.specs), outcomes):
         run.record_outcome(spec.spec_id, "scheduler", epoch)
-        keep(run, spec, "scheduler")
     outcomes, _ = run.read_outcomes()
     left = [spec for spec in record.specs if not is_finished(run, spec, outcomes)]
     if left:
@@ -100,7 +97,7 @@ def resume(run: RunDirectory, keep: Keep) -> RunDirectory:
         for name, data in prepared.items():
             check_same_data(data, record.data[name].content_sha256, run.root)
         with going_on_with(_resume_command(run)):
-            _execute(run, left, prepared, record.options, resources, keep)
+            _execute(run, left, prepared, record.options, resources)
     return run
 
 
@@ -114,13 +111,12 @@ def _execute(
     prepared: Mapping[str, PreparedData],
     options: RunOptions,
     resources: Mapping[str, float],
-    keep: Keep,
 ) -> None:
     costs = {spec: cost_of(spec, prepared) for spec in specs}
     data_sha256 = {name: data.content_sha256 for name, data in prepared.items()}
     labels = run.read_run().labels
     with Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress:
-        reporter = Reporter(run, progress, keep, labels)
+        reporter = Reporter(run, progress, labels)
         tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
 
 

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.figures.all_figures import Drawn, draw
+from analysis.frames import Frames, load
+from analysis.grouping.comparisons import Comparisons
+from analysis.reading.run_facts import read_runs
 from rethink.records.record import Record
 from rethink.records.row_writer import RowWriter
 from rethink.records.run_directory import RunDirectory
@@ -111,3 +115,11 @@ def log_of_ray(run: RunDirectory, one: TrialSpec, records: Sequence[Record], sta
     folder.mkdir(parents=True)
     lines = [json.dumps({**row.to_dict(), "done": False, "config": {"spec": one.to_dict()}}) for row in records]
     (folder / "result.json").write_text("\n".join(lines) + "\n")
+
+
+def found_in(frames: Frames) -> Comparisons:
+    return Comparisons(frames.trials, frames.epochs)
+
+
+def draw_runs(paths: Sequence[Path], folder: Path) -> Drawn:
+    return draw(load(*paths), read_runs(paths), folder)

@@ -7,10 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import imagenet_spec, make_run, record, rows_by_steps, spec, write_attempt, write_trial
+from made_runs import (
+    draw_runs,
+    found_in,
+    imagenet_spec,
+    make_run,
+    record,
+    rows_by_steps,
+    spec,
+    write_attempt,
+    write_trial,
+)
 from matplotlib.figure import Figure
 
-from analysis.figures.all_figures import draw
 from analysis.figures.epochs_by_learning_rate import rates_figure
 from analysis.figures.paper_curves import MakeFigure, curve_figures
 from analysis.frames import Frames, load
@@ -64,7 +73,7 @@ def test_conditions_and_regularizers_have_the_papers_names(tmp_path: Path) -> No
 def test_curves_are_the_rows_and_end_in_a_mark_that_tells_a_fit(tmp_path: Path) -> None:
     specs = [spec(**fields, max_epochs=9) for fields in INPUTS]
     frames = frames_of(tmp_path, specs, [4, None, 5, 6, 7])
-    figures = made(curve_figures(frames, lambda _: "made"))
+    figures = made(curve_figures(found_in(frames), lambda _: "made"))
     assert list(figures) == ["inputs_loss", "inputs_accuracy"]
     axes = figures["inputs_loss"].axes[0]
     curves = [line for line in axes.lines if line.get_linestyle() != "None"]
@@ -80,7 +89,7 @@ def test_curves_are_the_rows_and_end_in_a_mark_that_tells_a_fit(tmp_path: Path) 
 def test_no_legend_counts_trials_over_panels(tmp_path: Path, models: list[str], told: str) -> None:
     specs = [spec(model=model, **fields) for model in models for fields in INPUTS]
     frames = frames_of(tmp_path, specs, [5] * len(specs))
-    (legend,) = made(curve_figures(frames, lambda _: "made"))["inputs_loss"].legends
+    (legend,) = made(curve_figures(found_in(frames), lambda _: "made"))["inputs_loss"].legends
     assert [text.get_text() for text in legend.get_texts()][:2] == [f"true labels{told}", f"random labels{told}"]
 
 
@@ -90,7 +99,7 @@ def test_train_is_solid_and_test_dashed_where_it_was_measured(tmp_path: Path) ->
     for one in specs:
         rows = [record(epoch, 5, test_error=0.25 if epoch in (2, 5) else None) for epoch in range(1, 6)]
         write_attempt(run, one, rows)
-    ((name, figure), *others) = made(curve_figures(load(run.root), lambda _: "made")).items()
+    ((name, figure), *others) = made(curve_figures(found_in(load(run.root)), lambda _: "made")).items()
     assert (name, others) == ("batch_norm", [])
     lines = [line for line in figure.axes[0].lines if line.get_linestyle() != "None"]
     assert [(line.get_linestyle(), list(line.get_xdata())) for line in lines] == [
@@ -134,7 +143,7 @@ def test_rates_the_first_to_fit_and_what_was_given_up(tmp_path: Path) -> None:
 
 
 def tables(root: Path, folder: Path) -> str:
-    return next(path for path in draw([root], folder / "drawn").written if path.name == "tables.md").read_text()
+    return next(path for path in draw_runs([root], folder / "drawn").written if path.name == "tables.md").read_text()
 
 
 def test_table_1_and_4_stand_beside_the_published_numbers(tmp_path: Path) -> None:
@@ -189,7 +198,7 @@ def test_no_text_of_the_new_figures_is_clipped(tmp_path: Path) -> None:
     frames = frames_of(tmp_path, specs, [5, None, *[6] * (len(specs) - 2)])
     subtitle = "fashion_mnist and cifar10, 2 and all training images, 3 seeds, runs 2026-11-23 to 2026-11-24"
     figures = [
-        *made(curve_figures(frames, lambda _: subtitle)).values(),
+        *made(curve_figures(found_in(frames), lambda _: subtitle)).values(),
         rates_figure(rates_of(frames.trials), subtitle),
     ]
     assert len(figures) == 5
@@ -242,7 +251,7 @@ def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_sam
     further += [{"view": "centre"}, {"auxiliary_weight": 0}]
     specs += [imagenet_spec(**{**one, **more}, max_epochs=3) for one in toggles for more in further]
     specs = list(dict.fromkeys(specs))
-    text = to_markdown(frames_of(tmp_path, specs, [None] * len(specs)), "made")
+    text = to_markdown(found_in(frames_of(tmp_path, specs, [None] * len(specs))), "made")
     assert text.count("## ") == 8
     for section in text.split("## ")[1:]:
         head, _, *rows = [cells_of(line) for line in section.splitlines() if line.startswith("|")]
@@ -321,7 +330,7 @@ def test_each_figure_states_the_scale_of_its_own_trials(tmp_path: Path) -> None:
         created="2026-11-30T20:00:00+00:00",
     )
     write_trial(inputs, spec(), 8, 8)
-    paths = draw([inputs.root, search.root], tmp_path / "drawn").written
+    paths = draw_runs([inputs.root, search.root], tmp_path / "drawn").written
     drawn = {path.stem: svg_text(path) for path in paths if path.suffix == ".svg"}
     repeated = "2 repetitions with one training subset and corruption"
     assert "fashion_mnist, 2,000 training images, 1 replicate, up to 8 epochs, run 2026-11-23" in drawn["inputs_loss"]

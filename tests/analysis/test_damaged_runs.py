@@ -8,7 +8,6 @@ import pytest
 from made_runs import log_of_ray, make_run, record, spec, write_attempt, write_trial
 
 from analysis.frames import load
-from analysis.reading import parquet_store
 from rethink.records.row_writer import RowWriter
 from tests.made_record import ABOUT
 
@@ -157,69 +156,3 @@ def test_epochs_that_contradict_their_steps_leave_the_horizon_open(tmp_path):
     run = make_run(tmp_path / "demo", [one])
     write_attempt(run, one, [record(1, row=row, steps=16 * row) for row in (1, 2, 3)])
     assert pd.isna(first(load(run.root))["horizon"])
-
-
-class TestStore:
-    """A part is this run's, whole, and its halves belong together; else the rows are read."""
-
-    @pytest.fixture
-    def expected(self, run):
-        """The frames of the rows; each trial is a part of the store."""
-        frames = load(run.root)
-        for one in (spec(), spec(seed=1)):
-            parquet_store.append(run, one, "interpolated")
-        return frames
-
-    @staticmethod
-    def assert_read_from_the_rows(run, expected, parts, said):
-        with pytest.warns(UserWarning, match=said):
-            frames = load(run.root)
-        assert frames.damaged_files == parts
-        pd.testing.assert_frame_equal(frames.trials, expected.trials)
-        pd.testing.assert_frame_equal(frames.epochs, expected.epochs)
-
-    def test_whole_parts_are_used(self, run, expected, monkeypatch):
-        monkeypatch.setattr("rethink.records.rows._read_attempt", lambda *path: pytest.fail("was stored"))
-        pd.testing.assert_frame_equal(load(run.root).epochs, expected.epochs)
-
-    @pytest.mark.parametrize("table", ["trials", "epochs"])
-    def test_swapped_halves(self, run, expected, table):
-        one, other = sorted(run.store.glob(f"*.{table}.parquet"))
-        content = one.read_bytes()
-        one.write_bytes(other.read_bytes())
-        other.write_bytes(content)
-        said = "its trials are not what was written" if table == "trials" else "not those of its trials"
-        self.assert_read_from_the_rows(run, expected, 2, said)
-
-    @pytest.mark.parametrize("table", ["trials", "epochs"])
-    def test_an_emptied_or_altered_half(self, run, expected, table):
-        path = sorted(run.store.glob(f"*.{table}.parquet"))[0]
-        content = parquet_store._SCHEMAS[table].empty_table()
-        path.write_bytes(parquet_store._parquet(content, {}))
-        self.assert_read_from_the_rows(run, expected, 1, "not what was written|not those of its trials")
-
-    @pytest.mark.parametrize("table", ["trials", "epochs"])
-    @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
-    def test_what_is_no_plain_file_is_not_opened(self, run, expected, table, kind):
-        path = sorted(run.store.glob(f"*.{table}.parquet"))[0]
-        path.unlink()
-        {"pipe": os.mkfifo, "folder": os.mkdir, "device": lambda path: path.symlink_to("/dev/zero")}[kind](path)
-        self.assert_read_from_the_rows(run, expected, 1, f"a {kind}, not a plain file")
-        parquet_store.append(run, spec(), "interpolated")
-
-    def test_parts_of_another_run_of_the_same_trials(self, run, expected, tmp_path):
-        other = make_run(tmp_path / "other", [spec(), spec(seed=1)], run_id="f" * 32)
-        for one in (spec(), spec(seed=1)):
-            path = write_trial(other, one, epochs=5, fit=5, test_error=0.75)
-            assert path.stat().st_size == (run.rows / path.name).stat().st_size
-        parquet_store.rebuild(other)
-        for path in [*run.store.iterdir()]:
-            path.unlink()
-        for path in other.store.iterdir():
-            path.rename(run.store / path.name)
-        self.assert_read_from_the_rows(run, expected, 1, "it is another run's")
-
-    def test_a_trial_with_missing_rows_is_not_stored(self, run, expected):
-        drop_lines(rows_file(run), 4)
-        with pytest.warns(UserWarning, match="missing row"):
-            assert parquet_store.rebuild(run) == (1, 2)

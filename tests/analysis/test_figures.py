@@ -6,11 +6,10 @@ import re
 import matplotlib.colors
 import numpy as np
 import pytest
-from made_runs import make_run, spec, write_trial
+from made_runs import draw_runs, make_run, spec, write_trial
 
 from analysis.commands import show_results
 from analysis.figures import style
-from analysis.figures.all_figures import draw
 from analysis.figures.epochs_by_level import epochs_figure
 from analysis.figures.error_by_level import error_figure
 from analysis.figures.level_lines import lines_of
@@ -125,7 +124,7 @@ def test_train_sizes_and_data_sets_are_lines_of_their_own(tmp_path):
 
 
 def test_draw_writes_the_same_bytes_twice(run, tmp_path):
-    first, second = (draw([run.root], tmp_path / name).written for name in ("one", "two"))
+    first, second = (draw_runs([run.root], tmp_path / name).written for name in ("one", "two"))
     assert [path.name for path in first] == [
         "epochs_to_fit.png",
         "epochs_to_fit.svg",
@@ -155,9 +154,9 @@ USERS = {  # of a matplotlibrc, such as SciencePlots'
 
 
 def test_a_users_matplotlibrc_changes_no_byte(run, tmp_path):
-    plain = draw([run.root], tmp_path / "plain").written
+    plain = draw_runs([run.root], tmp_path / "plain").written
     with matplotlib.rc_context(USERS):
-        users = draw([run.root], tmp_path / "users").written
+        users = draw_runs([run.root], tmp_path / "users").written
         assert matplotlib.rcParams["text.usetex"], "the user's own settings are left alone"
         write_report([run.root], tmp_path / "users.html")
     write_report([run.root], tmp_path / "plain.html")
@@ -170,7 +169,7 @@ def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
     name = r"$x_{$\frac"  # an even number of $, and what between them is no mathematics
     specs = [spec(model=name, dataset=name, label_corruption=level) for level in (0, 0.5, 1)]
     run = make_run(tmp_path / "demo", specs)
-    drawn = draw([run.root], tmp_path / "drawn")
+    drawn = draw_runs([run.root], tmp_path / "drawn")
     assert drawn.failed == []
     (svg,) = (path for path in drawn.written if path.name == "epochs_to_fit.svg")
     assert svg.read_text().count(f"<!-- {name}") >= 2, "in the subtitle and in the legend"
@@ -181,7 +180,7 @@ def test_a_figure_that_fails_takes_nothing_else_with_it(run, tmp_path, monkeypat
         "analysis.figures.all_figures.epochs_figure", lambda *_: exec("raise RuntimeError('no\\nlatex')")
     )
     with pytest.warns(UserWarning, match=r"the figure epochs_to_fit could not be drawn \(RuntimeError: no latex\)"):
-        drawn = draw([run.root], tmp_path / "drawn")
+        drawn = draw_runs([run.root], tmp_path / "drawn")
     assert drawn.failed == ["epochs_to_fit"]
     assert sorted(path.name for path in drawn.written) == ["tables.md", "test_error.png", "test_error.svg"]
     with pytest.warns(UserWarning, match="the figure epochs_to_fit could not be drawn"):
@@ -241,7 +240,7 @@ def test_lines_differ_in_look_and_in_gray():
 def test_a_run_without_trials_has_no_figure(tmp_path):
     run = make_run(tmp_path / "demo", [])
     with pytest.raises(ValueError, match="no trial"):
-        draw([run.root], tmp_path)
+        draw_runs([run.root], tmp_path)
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1: what is seen without one kind of cone, in linear RGB
@@ -273,7 +272,7 @@ def test_colour_blind_readers_tell_the_lines_apart(kind):
 
 
 def test_a_mark_in_the_svg_names_its_trial(run, tmp_path):
-    (path,) = (path for path in draw([run.root], tmp_path / "drawn").written if path.name == "epochs_to_fit.svg")
+    (path,) = (path for path in draw_runs([run.root], tmp_path / "drawn").written if path.name == "epochs_to_fit.svg")
     named = re.findall(r"<title>([^<]*)</title>", path.read_text())
     assert len(named) == 4, "two trials have not begun"
     assert sum("fitted after 10 epochs, test error 0.250" in text for text in named) == 1

@@ -6,9 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import imagenet_spec, make_run, record, rows_by_steps, spec, write_attempt, write_trial
+from made_runs import (
+    draw_runs,
+    found_in,
+    imagenet_spec,
+    make_run,
+    record,
+    rows_by_steps,
+    spec,
+    write_attempt,
+    write_trial,
+)
 
-from analysis.figures.all_figures import draw
 from analysis.figures.paper_curves import curve_figures
 from analysis.frames import Frames, load
 from analysis.grouping.comparisons import imagenet_of, regularizers_of
@@ -58,12 +67,12 @@ def made(folder: Path, fields: Sequence[dict[str, Any]], seeds: Sequence[int] = 
 
 
 def rows_of(frames: Frames, title: str) -> list[dict[str, str]]:
-    (table,) = [table for table in published_tables(frames) if table.title.startswith(title)]
+    (table,) = [table for table in published_tables(found_in(frames)) if table.title.startswith(title)]
     return [dict(zip(table.head, row, strict=True)) for row in table.rows]
 
 
 def figures_of(run: RunDirectory) -> dict[str, Any]:
-    return {name: make() for name, make in curve_figures(load(run.root), lambda _: "made")}
+    return {name: make() for name, make in curve_figures(found_in(load(run.root)), lambda _: "made")}
 
 
 def curves(axes: Any) -> list[Any]:
@@ -190,10 +199,10 @@ def test_small_images_and_imagenet_keep_apart(tmp_path: Path) -> None:
     chosen = regularizers_of(both.trials)
     assert chosen is not None
     assert set(chosen[0]["spec_id"]) == {one.spec_id for one in small[:2]}
-    titles = [table.title for table in published_tables(alone)]
+    titles = [table.title for table in published_tables(found_in(alone))]
     assert titles == ["Explicit regularization (Table 1)", "Random labels with a regularizer (Table 4)"]
-    tables = {table.title: table for table in published_tables(both)}
-    for table in published_tables(alone):
+    tables = {table.title: table for table in published_tables(found_in(both))}
+    for table in published_tables(found_in(alone)):
         assert tables[table.title] == table
 
 
@@ -224,7 +233,7 @@ def test_table_2_has_every_cell_beside_the_papers(tmp_path: Path) -> None:
 
 
 def test_what_parentheses_and_stars_are_is_said_above(tmp_path: Path) -> None:
-    tables = published_tables(load(made(tmp_path, SEEDS).root))
+    tables = published_tables(found_in(load(made(tmp_path, SEEDS).root)))
     assert len(tables) == 2
     for table in tables:
         assert "in parentheses, the best at any row" in table.about
@@ -294,7 +303,7 @@ def test_the_seeds_variants_stand_beside_theirs(tmp_path: Path) -> None:
 
 def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
     run = made(tmp_path, [*SEEDS, *PAPERS])
-    names = {path.name for path in draw([run.root], tmp_path / "drawn").written}
+    names = {path.name for path in draw_runs([run.root], tmp_path / "drawn").written}
     assert {"imagenet_regularization.svg", "imagenet_table_2.png", "tables.md"} <= names
     assert "epochs_to_fit.svg" not in names
     written = (tmp_path / "drawn" / "tables.md").read_text()
@@ -312,7 +321,7 @@ def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
 def test_no_text_is_clipped_on_paper_or_phone(tmp_path: Path) -> None:
     frames = load(made(tmp_path, [*SEEDS, *PAPERS, {"dropout": 0.5, "weight_decay": 1e-4}]).root)
     for across in (1, 3):
-        for _, make in curve_figures(frames, lambda _: "imagenet", across):
+        for _, make in curve_figures(found_in(frames), lambda _: "imagenet", across):
             figure = make()
             figure.canvas.draw()
             width, height = figure.get_size_inches() * figure.dpi

@@ -285,8 +285,3 @@ def test_what_the_command_cannot_do_ends_in_one_line(run, arguments, message, ca
     error = capsysbinary.readouterr().err
     assert error.count(b"\n") == 1
     assert message in error
-
-
-def test_the_store_command_says_how_much_is_stored(run, capsys):
-    assert main(["store", str(run.root)]) == 0
-    assert "4 of 4 trials" in capsys.readouterr().out

@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 from hostile_run import FIELDS, LIVE, make_hostile_run
-from made_runs import make_run, spec, write_trial
+from made_runs import draw_runs, make_run, spec, write_trial
 
-from analysis.figures.all_figures import draw
 from analysis.report.example_images import example_images
 from analysis.report.report import write_report
 from analysis.tables import trial_tables
@@ -125,7 +124,7 @@ def test_the_page_runs_its_own_script_and_no_other(run):
 
 def test_tables_in_markdown_show_what_a_name_holds(tmp_path):
     run = make_hostile_run(tmp_path)
-    draw([run.root], tmp_path / "figures")
+    draw_runs([run.root], tmp_path / "figures")
     text = (tmp_path / "figures/tables.md").read_text()
     assert "window.hurt=1" in text
     assert not re.search(r"(?<!\\)<[A-Za-z/!?]", text)

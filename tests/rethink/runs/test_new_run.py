@@ -128,7 +128,6 @@ def test_the_command_is_recorded_as_it_can_be_pasted(
         tmp_path,
         "a b",
         start_and_resume.RunOptions(cache_dir=cache_dir),
-        fail,
     )
     recorded = json.loads(run.run_file.read_bytes())["command"]
     assert shlex.split(recorded)[:-1] == typed[:-1]

@@ -1,7 +1,9 @@
 """The figures draw the numbers of the frames, leave no trial unmentioned, and are the same bytes every time."""
 
+import importlib
 import itertools
 import re
+from collections import Counter
 
 import matplotlib.colors
 import numpy as np
@@ -17,6 +19,8 @@ from analysis.figures.svg import embedded
 from analysis.frames import load
 from analysis.report.report import write_report
 from rethink.cli.command_line import main
+
+COMPARISONS = ("inputs", "batch_norms", "regularizers", "imagenet", "levels", "rates")
 
 
 @pytest.fixture
@@ -201,6 +205,31 @@ def test_a_runs_end_without_figures_is_still_its_end(tmp_path, monkeypatch, caps
     with pytest.warns(UserWarning, match="there are no figures .*; `rethink figures .*` draws them"):
         assert show_results([run])
     assert f"report       rethink report {run.root}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("made", ["end", "report"])
+def test_rows_are_loaded_once_and_comparisons_selected_once(run, monkeypatch, made):
+    calls = Counter()
+    loaded = "frames.load" if made == "end" else "report.report.load"
+    for place in (loaded, *(f"grouping.comparisons.{name}_of" for name in COMPARISONS)):
+        counted(monkeypatch, f"analysis.{place}", calls)
+    if made == "end":
+        show_results([run])
+    else:
+        write_report([run.root], run.root / "report.html")
+    assert calls == {"load": 1, **{f"{name}_of": 1 for name in COMPARISONS}}
+
+
+def counted(monkeypatch, place, calls):
+    """Every call goes through, and is counted under its name."""
+    module, _, name = place.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+
+    def counting(*values, **named):
+        calls[name] += 1
+        return function(*values, **named)
+
+    monkeypatch.setattr(place, counting)
 
 
 def test_no_text_is_clipped(tmp_path):

@@ -183,42 +183,17 @@ def test_the_hparams_tab_has_a_column_for_every_field_and_shows_those_swept(
         assert columns.get(field, False) == (len({values[field] for values in fields}) > 1)
 
 
-def test_the_store_grew_with_the_sweep_and_says_what_the_rows_say(run: RunDirectory, tmp_path: Path) -> None:
-    stored = [pd.read_parquet(path) for path in run.store.glob("*.trials.parquet")]
-    assert sorted(pd.concat(stored)["spec_id"]) == sorted(spec.spec_id for spec in specs_of(run))
-    copied = RunDirectory(Path(shutil.copytree(run.root, tmp_path / run.root.name)))
-    shutil.rmtree(copied.store)
-    with_store, without = frames.load(run.root), frames.load(copied.root)
-    pd.testing.assert_frame_equal(with_store.trials, without.trials)
-    pd.testing.assert_frame_equal(with_store.epochs, without.epochs)
-
-
 @pytest.mark.filterwarnings("ignore:.*lost row")
 @pytest.mark.parametrize("name", sweep_names())
 def test_outcomes_outlive_the_rows_in_rays_own_files(runs: dict[str, RunDirectory], name: str, tmp_path: Path) -> None:
     expected = frames.load(runs[name].root).trials
     copied = RunDirectory(Path(shutil.copytree(runs[name].root, tmp_path / name)))
-    for folder in (copied.rows, copied.store):
-        shutil.rmtree(folder)
+    shutil.rmtree(copied.rows)
     recovered = frames.load(copied.root)
     columns = ["spec_id", "status", "stop_reason", "epochs_to_fit", "epochs", "test_error", "exact_train_accuracy"]
     pd.testing.assert_frame_equal(recovered.trials[columns], expected[columns])
     assert (recovered.trials["rows_from_ray"] > 0).all()
     assert len(recovered.epochs) == recovered.trials["rows_from_ray"].sum()
-
-
-def test_a_store_that_cannot_be_written_stops_no_sweep(
-    run: RunDirectory, tmp_path: Path, local_ray: None, recwarn: pytest.WarningsRecorder
-) -> None:
-    copied = RunDirectory(Path(shutil.copytree(run.root, tmp_path / "run")))
-    victim = specs_of(copied)[0]
-    for path in [*copied.rows.glob(f"{victim.spec_id}-*"), copied.checkpoint(victim.spec_id)]:
-        path.unlink()
-    shutil.rmtree(copied.store)
-    copied.store.write_text("in the way")
-    assert main(["resume", str(copied.root)]) == 0
-    assert any(f"rethink store {copied.root}" in str(warning.message) for warning in recwarn)
-    assert recorded_rows(copied, victim) == recorded_rows(run, victim)
 
 
 def test_a_finished_run_is_not_run_again(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:

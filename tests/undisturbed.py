@@ -11,9 +11,17 @@ from rethink.training.loop import Training
 
 Row = dict[str, Any]
 
+_UNDISTURBED: dict[TrialSpec, list[Row]] = {}
+
 
 def undisturbed_rows(make_training: Callable[..., Training], spec: TrialSpec) -> list[Row]:
-    """The rows of a trial that nothing disturbs, to its own end, without the timing columns."""
+    """The rows of a trial that nothing disturbs, to its own end, without the timing columns; trained once a session."""
+    if spec not in _UNDISTURBED:
+        _UNDISTURBED[spec] = _trained(make_training, spec)
+    return _UNDISTURBED[spec]
+
+
+def _trained(make_training: Callable[..., Training], spec: TrialSpec) -> list[Row]:
     rows = []
     for record in make_training(**spec.to_dict()).records():
         rows.append(record.to_dict())

@@ -44,14 +44,13 @@ def main() -> int:
 
 def _run(name: str, quick: bool) -> dict[str, Any]:
     """A benchmark in a process of its own, so that none inherits another's threads, caches or Ray."""
-    script = HERE / f"{name}.py"
     print(f"== {name}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "measurements.json")
-        command = [sys.executable, str(script), "--json", str(path), *(["--quick"] if quick else [])]
+        command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(path), *(["--quick"] if quick else [])]
         failed = subprocess.run(command, cwd=HERE.parent, check=False).returncode != 0
         measurements = [] if failed else json.loads(path.read_text())
-    about = ast.get_docstring(ast.parse(script.read_text()))
+    about = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text()))
     return {"name": name, "about": about, "failed": failed, "measurements": measurements}
 
 

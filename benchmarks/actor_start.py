@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from made_run import made_record
-from measurement import Goal, Measurement, main
 from ray import tune
 
+from benchmarks.made_run import made_record
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.data.betons.prepare import prepare
 from rethink.ray_backend.registrations import Entries
 from rethink.ray_backend.trainable import NetworkTrainable

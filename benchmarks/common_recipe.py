@@ -13,8 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measurement import Goal, Measurement, main
-
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.records.rows import rows_of
 from rethink.records.run_directory import RunDirectory
 

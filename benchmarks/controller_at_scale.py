@@ -7,12 +7,10 @@ display; the trials and their processes are simulated, see simulated_actors.py. 
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-from measurement import Measurement, main
+from benchmarks.measurement import Measurement, main
 
-RUN = Path(__file__).with_name("controller_run.py")
 CONCURRENT = (10, 100, 1000)  # trials at a time
 SHORT = (10, 100, 1000)  # trials of one report, ten at a time
 NEVER = "1e9"  # seconds between Tune's snapshots
@@ -89,7 +87,7 @@ def _of(runs: list[dict[str, Any]], name: str, what: str, unit: str, note: str) 
 
 
 def _run(**settings: Any) -> dict[str, Any]:
-    command = [sys.executable, str(RUN), json.dumps(settings)]
+    command = [sys.executable, "-m", "benchmarks.controller_run", json.dumps(settings)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
     found: dict[str, Any] = json.loads(answer.splitlines()[-1])
     return found

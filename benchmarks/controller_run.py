@@ -1,7 +1,7 @@
 """One process of controller_at_scale.py: a sweep of made trials, run as any sweep is and timed in its driver.
 
-python benchmarks/controller_run.py '{"slots": 100, "trials": 1000, "epochs": 10}'     each trial one report
-python benchmarks/controller_run.py '{"slots": 100, "trials": 100, "enough": 2000}'    2,000 reports of endless trials
+python -m benchmarks.controller_run '{"slots": 100, "trials": 1000, "epochs": 10}'     each trial one report
+python -m benchmarks.controller_run '{"slots": 100, "trials": 100, "enough": 2000}'    2,000 reports of endless trials
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from unittest import mock
 import psutil
 import ray
 from rich.console import Console
-from simulated_actors import MadeTrainable, Simulation
 
+from benchmarks.simulated_actors import MadeTrainable, Simulation
 from rethink.ray_backend import tuner
 from rethink.run_options import RunOptions
 from rethink.runs import start_and_resume

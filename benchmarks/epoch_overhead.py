@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from measurement import Goal, Measurement, main
 
+from benchmarks.measurement import Goal, Measurement, main
 from rethink import models
 from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare
@@ -75,7 +75,7 @@ def _bare_epochs(spec: TrialSpec, data: TrialData) -> Iterator[float]:
         started = time.perf_counter()
         for images, labels in batches:
             optimizer.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
+            F.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         yield time.perf_counter() - started
 

@@ -8,8 +8,8 @@ import time
 from typing import NamedTuple
 
 import torch
-from measurement import Goal, Measurement, main
 
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare
 from rethink.data.trial_data import StreamPool

@@ -21,12 +21,12 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import ray
-from made_run import about, made_record
-from measurement import Goal, Measurement, main
 from ray import tune
 from ray.tune.logger import JsonLoggerCallback
 
 from analysis.frames import load
+from benchmarks.made_run import about, made_record
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.files.user_cache import user_cache
 from rethink.ray_backend.schedulers import spec_of
 from rethink.records.record import Record, stop_reason
@@ -129,11 +129,13 @@ def _seconds(work: Callable[[], object]) -> float:
 def _from_result_grid(folder: Path) -> pd.DataFrame:
     """What Tuner.restore(...).get_results() makes, without the trainable that it asks for."""
     grid = tune.ResultGrid(tune.ExperimentAnalysis(folder))
-    return pd.concat([result.metrics_dataframe for result in grid], ignore_index=True)
+    table: pd.DataFrame = pd.concat([result.metrics_dataframe for result in grid], ignore_index=True)
+    return table
 
 
 def _from_experiment_analysis(folder: Path) -> pd.DataFrame:
-    return pd.concat(tune.ExperimentAnalysis(folder).trial_dataframes.values(), ignore_index=True)
+    table: pd.DataFrame = pd.concat(tune.ExperimentAnalysis(folder).trial_dataframes.values(), ignore_index=True)
+    return table
 
 
 def _check_same(run: RunDirectory, ray_folder: Path) -> None:

@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from made_imagenet import LARGE_SIZES, make_tree, repeat
-from measurement import Goal, Measurement, main
-
+from benchmarks.made_imagenet import LARGE_SIZES, make_tree, repeat
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.data.betons.prepare import prepare
 from rethink.data.sources import JpegForm
 
@@ -66,8 +65,7 @@ def _measurements(os_cache: bool, passes: list[dict[str, Any]], note: str) -> li
 
 
 def _pass(folder: Path, os_cache: bool, cgroup: Path | None) -> dict[str, Any]:
-    script = str(Path(__file__).with_name("jpeg_memory_pass.py"))
-    command = [sys.executable, script, str(folder), *(["--os-cache"] if os_cache else [])]
+    command = [sys.executable, "-m", "benchmarks.jpeg_memory_pass", str(folder), *(["--os-cache"] if os_cache else [])]
     command += [] if cgroup is None else ["--cgroup", str(cgroup)]
     measured: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return measured

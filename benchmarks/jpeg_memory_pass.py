@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-from page_cache import pages_held
 
+from benchmarks.page_cache import pages_held
 from rethink.data.betons.prepare import prepare
 from rethink.data.sources import JpegForm
 from rethink.data.streams.augmentation import Augmentation

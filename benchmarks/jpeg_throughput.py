@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.utils.data
-from made_imagenet import LARGE_SIZES, USUAL_SIZES, make_tree
-from measurement import Goal, Measurement, main
 from PIL import Image
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from benchmarks.made_imagenet import LARGE_SIZES, USUAL_SIZES, make_tree
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.data.betons.beton import Beton
 from rethink.data.betons.prepare import prepare
 from rethink.data.ffcv_bridge.c_functions import decode_jpeg, resize_crop

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from rethink.data import sources
+from rethink.data.sources import FileSplit
 
 # Width x height: what most of ImageNet's 1.28 million images have, 110,000 bytes each on average.
 USUAL_SIZES = ((500, 375), (500, 375), (500, 333), (375, 500), (500, 400), (500, 375), (333, 500), (400, 400))
@@ -19,6 +20,7 @@ def make_tree(root: Path, images: int, sizes: tuple[tuple[int, int], ...]) -> Pa
     """Writes train/WNID/*.JPEG, `images` in all, and one val image a class; returns `root`."""
     random = np.random.default_rng(0)
     embedded = sources.get("fashion_mnist_mini").open(None).train
+    assert not isinstance(embedded, FileSplit)
     grain = random.normal(0, GRAIN, (2048, 2048)).astype(np.float32)
     for number in range(images + CLASSES):
         split, label = ("train" if number < images else "val"), number % CLASSES
@@ -43,4 +45,7 @@ def _picture(
     enlarged = np.asarray(PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.BICUBIC), np.float32)
     top, left = random.integers(0, (2048 - height, 2048 - width))
     tinted = 40 + enlarged * random.uniform(0.3, 0.8, 3).astype(np.float32)
-    return np.clip(tinted + grain[top : top + height, left : left + width, None], 0, 255).astype(np.uint8)
+    picture: npt.NDArray[np.uint8] = np.clip(
+        tinted + grain[top : top + height, left : left + width, None], 0, 255
+    ).astype(np.uint8)
+    return picture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measurement import Goal, Measurement, main
 
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.data import sources
 from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare

@@ -21,7 +21,7 @@ from torchvision import transforms
 
 from rethink.corruption.labels import corrupt_labels
 from rethink.data import sources
-from rethink.data.sources import Split
+from rethink.data.sources import FileSplit, Split
 from rethink.data.training_subset import balanced_subset
 
 MEAN, STD = (0.2860,) * 3, (0.3530,) * 3  # of Fashion-MNIST, as usually given
@@ -46,6 +46,8 @@ class Images(Dataset[Any]):
 def load_data(train_samples: int, level: float) -> tuple[Images, Images]:
     """The very images and labels that the product's trial of that level sees."""
     data = sources.get("fashion_mnist_mini").open(None)
+    assert not isinstance(data.train, FileSplit)
+    assert not isinstance(data.test, FileSplit)
     images, true = _arrays(data.train)
     given = corrupt_labels(true, len(data.class_names), level, corruption_seed=0).given
     subset = balanced_subset(true, train_samples, 0)
@@ -77,7 +79,7 @@ def train(config: dict[str, Any]) -> None:
         for images, labels in train_loader:
             optimizer.zero_grad()
             loss = F.cross_entropy(model(images), labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total_loss += loss.item()
         train_accuracy, test_accuracy = accuracy(model, eval_loader), accuracy(model, test_loader)

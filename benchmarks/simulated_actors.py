@@ -16,10 +16,10 @@ from typing import Any
 from unittest import mock
 
 import ray
-from made_run import about
 from ray.air.execution.resources.placement_group import PlacementGroupAcquiredResources, PlacementGroupResourceManager
 from ray.tune.execution import tune_controller
 
+from benchmarks.made_run import about
 from rethink.ray_backend.registrations import Entries
 from rethink.ray_backend.trainable import NetworkTrainable
 from rethink.records.record import Record

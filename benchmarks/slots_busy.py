@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 import ray
-from measurement import Goal, Measurement, main
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from benchmarks.measurement import Goal, Measurement, main
 from rethink.records.rows import rows_of
 from rethink.records.run_directory import RunDirectory
-from rethink.runs.start_and_resume import RunOptions, start
+from rethink.run_options import RunOptions
+from rethink.runs.start_and_resume import start
 from rethink.spec import TrialSpec
 from rethink.sweep.sweep import Sweep
 

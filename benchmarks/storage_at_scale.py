@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from made_imagenet import USUAL_SIZES, make_tree
-from made_run import about, made_record
-from measurement import Measurement, main
-from simulated_actors import ROW, row_after
 
+from benchmarks.made_imagenet import USUAL_SIZES, make_tree
+from benchmarks.made_run import about, made_record
+from benchmarks.measurement import Measurement, main
+from benchmarks.simulated_actors import ROW, row_after
 from rethink import models
 from rethink.data import sources
 from rethink.data.betons.beton import PreparedData
@@ -91,7 +91,13 @@ def _checkpoint(folder: Path, network: dict[str, Any], writes: int) -> Measureme
 
 def _save(path: Path, spec: TrialSpec, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     training = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    said = {"run_id": "", "spec_id": spec.spec_id, "spec": spec.to_dict(), "data_sha256": "", "rows": []}
+    said: dict[str, Any] = {
+        "run_id": "",
+        "spec_id": spec.spec_id,
+        "spec": spec.to_dict(),
+        "data_sha256": "",
+        "rows": [],
+    }
     write_checkpoint(path, TrialState(**said, training=training))
 
 

@@ -1,5 +1,6 @@
 # make demo   the label-corruption sweep on real images, from an empty machine to the figures
 # make test   linter, types and tests
+# make test-fast   the tests that start neither Ray nor a browser: a minute, for the edit loop
 # make lint   linter and types alone
 # make bench  side-by-side measurements, long; leave the machine idle
 # make cluster-test   a cluster of three pretend machines, `ray up` to `ray down`, with failures: ten minutes, as root
@@ -16,14 +17,19 @@ CLUSTER_TEST_PACKAGES := curl iproute2 openssh-client openssh-server rsync tmux
 VENV := .venv
 EXTRA := dev
 READY := $(VENV)/.ready
+UNIT_TESTS = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile -m 'not program'
 
-.PHONY: demo test lint bench cluster-test packages test-packages cluster-test-packages
+.PHONY: demo test test-fast lint bench cluster-test packages test-packages cluster-test-packages
 
 demo: $(READY)
 	$(VENV)/bin/python sweeps/label_corruption.py --demo
 
 test: $(READY) test-packages lint
-	$(VENV)/bin/python -m pytest
+	$(UNIT_TESTS)
+	$(VENV)/bin/python -m pytest -m 'program and not cluster'
+
+test-fast: $(READY) test-packages
+	$(UNIT_TESTS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

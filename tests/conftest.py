@@ -24,6 +24,26 @@ from tests.made_jpegs import make_ilsvrc
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Tests of whole programs: they start Ray, browsers or processes, which take the machine for themselves.
+WHOLE_PROGRAMS = (
+    "browser",
+    "cluster",
+    "rethink/cli",
+    "rethink/ray_backend",
+    "rethink/runs",
+    "rethink/test_own_code.py",
+    "rethink/test_own_packages.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole programs."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if place.startswith(WHOLE_PROGRAMS):
+            item.add_marker(pytest.mark.program)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A user's cache folder of the tests' own, but for compiled kernels: compiling them takes a minute."""

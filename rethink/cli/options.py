@@ -12,7 +12,8 @@ from rethink.sweep.recipes import NOT_OF_A_SPEC, PROTOCOLS
 
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 RUN_OPTIONS = tuple(fields_of(RunOptions))
-NO_OPTIONS = {"start_from": "`rethink resume FILE` starts from a file"}  # of fields that a command fills: what to do instead
+# Fields that a command fills, and what to do instead.
+NO_OPTIONS = {"start_from": "`rethink resume FILE` starts from a file"}
 SPEC_OPTIONS = tuple(name for name in fields_of(TrialSpec) if name not in NO_OPTIONS)
 
 

@@ -41,8 +41,9 @@ class Limits:
     def __str__(self) -> str:
         if self.most == math.inf:
             return f"above {self.least}" if self.above else f"{self.least} or more"
-        if self.most == 1:  # shares and probabilities, as papers write them
-            return f"in {'(' if self.above else '['}{self.least}, 1{')' if self.below else ']'}{self.note}"
+        if self.above or self.below or self.most == 1:  # up to 1: shares and probabilities, as papers write them
+            ends = ("(" if self.above else "[", ")" if self.below else "]")
+            return f"in {ends[0]}{self.least}, {self.most}{ends[1]}{self.note}"
         return f"from {self.least} to {self.most}{self.note}"
 
 
@@ -100,8 +101,13 @@ class Field:
         self._require(value in self.allowed, value, choices + (", or none" if self.optional else ""))
 
     def _require(self, holds: bool, value: Any, allowed: str) -> None:
-        if not holds:
-            raise SpecError(f"{self.name} = {shown(value)} is not allowed: {allowed}")
+        require(holds, self.name, value, allowed)
+
+
+def require(holds: bool, name: str, value: object, allowed: str) -> None:
+    """Raise SpecError, naming the field, its value and what is allowed, unless it holds."""
+    if not holds:
+        raise SpecError(f"{name} = {shown(value)} is not allowed: {allowed}")
 
 
 @cache

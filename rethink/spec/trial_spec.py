@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rethink.errors import SpecError
-from rethink.spec.fields import REQUIRED, Limits, check_allowed, check_names, field, fields_of, fix_types
-from rethink.spec.text import number_text, shown
+from rethink.spec.fields import REQUIRED, Limits, check_allowed, check_names, field, fields_of, fix_types, require
+from rethink.spec.text import number_text
 
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
@@ -152,16 +151,11 @@ class TrialSpec:
 def _check_together(spec: TrialSpec) -> None:
     """Raise SpecError for values that do not go together."""
     padding, resized = spec.crop_padding, spec.random_resized_crop
-    _require(bool(spec.dataset), "dataset", spec.dataset, "a name")
-    _require(bool(spec.model), "model", spec.model, "a name")
+    require(bool(spec.dataset), "dataset", spec.dataset, "a name")
+    require(bool(spec.model), "model", spec.model, "a name")
     fits_random_crop = (padding is not None) == spec.random_crop
-    _require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
-    _require(not (spec.random_crop and resized), "random_resized_crop", resized, "off with random_crop")
-    _require(not (resized and spec.view == "whole"), "view", spec.view, "centre with random_resized_crop")
+    require(fits_random_crop, "crop_padding", padding, "a number with random_crop, none without it")
+    require(not (spec.random_crop and resized), "random_resized_crop", resized, "off with random_crop")
+    require(not (resized and spec.view == "whole"), "view", spec.view, "centre with random_resized_crop")
     kept_as_jpeg = spec.jpeg_quality is not None
-    _require(spec.max_side is None or kept_as_jpeg, "max_side", spec.max_side, "none without jpeg_quality")
-
-
-def _require(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise SpecError(f"{name} = {shown(value)} is not allowed: {allowed}")
+    require(spec.max_side is None or kept_as_jpeg, "max_side", spec.max_side, "none without jpeg_quality")

@@ -48,6 +48,7 @@ def test_a_declaration_is_read_from_the_field() -> None:
         (Limits(0, 180, note=" degrees"), [0, 180], [-1e-9, 180.5], "from 0 to 180 degrees"),
         (Limits(0), [0, 1e308, 10**400], [-1e-300, -math.inf], "0 or more"),
         (Limits(0, above=True), [1e-300], [0, -0.0], "above 0"),
+        (Limits(2, 5, above=True), [2.5, 5], [2, 5.5], "in (2, 5]"),
         (Limits(0, 1), [0, 1], [-0.1, 1.1], "in [0, 1]"),
         (Limits(0, 1, below=True), [0, 0.999], [1], "in [0, 1)"),
         (Limits(0, 1, above=True), [1e-9, 1], [0], "in (0, 1]"),

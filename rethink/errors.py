@@ -2,7 +2,13 @@
 
 
 class RethinkError(ValueError):
-    """Any of these: what the command line says in one line, with exit status 2."""
+    """Any of these. The command line says it in one line and ends with exit status 2; a caller may catch it.
+
+    Args:
+        message: The line, such as "seed = -1 is not allowed: from 0 to 4294967295".
+
+    A file that the system cannot read or write raises OSError instead, which ends a command in the same way.
+    """
 
 
 class SpecError(RethinkError):

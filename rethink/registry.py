@@ -32,7 +32,10 @@ class Registry(Generic[Entry]):
         self._entries: dict[str, Entry] = {}
 
     def register(self, entry: Entry) -> None:
-        """Make an entry known by its name.
+        """Make an entry known by its name, to specs and in lists of choices.
+
+        Args:
+            entry: An instance of this registry's class: a ModelEntry, or an ImageSource.
 
         Raises:
             SpecError: It is of another class, or its name is unfit or taken.

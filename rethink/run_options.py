@@ -6,43 +6,63 @@ from pathlib import Path
 from rethink.data.betons.writing.options import Writing, usable_cpus
 from rethink.data.places import DataPlaces
 from rethink.errors import SpecError
-from rethink.spec import shown
+from rethink.spec.fields import Limits, check_allowed, field
 
 LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
-BOUNDS = {
-    "cpus_per_trial": (LEAST_SHARE, 10_000),
-    "gpus_per_trial": (0, 1),
-    "report_seconds": (0, 1_000_000),
-    "checkpoint_seconds": (0, 1_000_000),
-    "max_failures": (0, 1_000_000),
-}
-REASONS = {"gpus_per_trial": ", as a trial trains on one GPU"}
+CPUS = Limits(LEAST_SHARE, 10_000)
+GPUS = Limits(0, 1, note=", as a trial trains on one GPU")
+AMOUNT = Limits(0, 1_000_000)  # of seconds or restarts
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One field for each option of the command line."""
+    """One field for each option of the command line, whose help it has.
 
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
-    writers: int = usable_cpus()
-    skip_broken: bool = False
-    os_cache: bool = True
-    cpus_per_trial: float = 1.0  # also its threads: more of them round otherwise, so the default is the same everywhere
-    gpus_per_trial: float = 0.0
-    ray_address: str | None = None  # "local": a Ray of this run's own; an address: a cluster; None: as RAY_ADDRESS says
-    report_seconds: float | None = None  # None: 1, and more where hundreds of trials run at once
-    checkpoint_seconds: float | None = None  # None: 30, and more where checkpoints are slow
-    max_failures: int = 3  # restarts of one trial without progress in between, before it counts as failed
+    Raises:
+        SpecError: A number is out of range.
+    """
+
+    data_dir: Path | None = field(None, "folder with the data set's files, for sources that are not embedded")
+    cache_dir: Path | None = field(None, "folder of the prepared data sets (default: the user's cache folder)")
+    writers: int = field(
+        usable_cpus(), "processes that read and check JPEG images when a data set is prepared (default: one a CPU)"
+    )
+    skip_broken: bool = field(
+        False, "leave out image files that cannot be read, and list them, instead of ending (default: off)"
+    )
+    os_cache: bool = field(
+        True, "off: leave nothing of a data set in memory, for one that is larger than that (default: on)"
+    )
+    cpus_per_trial: float = field(  # the default is the same everywhere, as equal results need equal threads
+        1.0, "CPUs, and threads, of one trial (default: 1; another number of threads rounds otherwise)", CPUS
+    )
+    gpus_per_trial: float = field(
+        0.0, "GPU of one trial, at most 1; 0.5: two trials share one (default: 0, train on the CPU)", GPUS
+    )
+    ray_address: str | None = field(
+        None,
+        "'local': a Ray of this run's own; 'auto' or an address: a running cluster (default: what RAY_ADDRESS says, "
+        "else local)",
+    )
+    report_seconds: float | None = field(
+        None,
+        "least time between two reports of a trial to the controller (default: 1, more where hundreds of trials run at "
+        "once)",
+        AMOUNT,
+    )
+    checkpoint_seconds: float | None = field(
+        None, "least time between two checkpoints of a trial (default: 30, more if one takes over 1.5)", AMOUNT
+    )
+    max_failures: int = field(
+        3,
+        "restarts of a trial, without progress in between, before it counts as failed (default: 3; an error of its own "
+        "code, which a restart would not cure, counts at once)",
+        AMOUNT,
+    )
 
     def __post_init__(self) -> None:
-        """Raises SpecError for a number out of range."""
         Writing(self.writers, self.skip_broken)
-        for name, (least, most) in BOUNDS.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:  # nan is neither
-                reason = REASONS.get(name, "")
-                raise SpecError(f"{name} = {shown(value)} is not allowed: from {least} to {most}{reason}")
+        check_allowed(self)
         for name in ("cpus_per_trial", "gpus_per_trial"):
             share = getattr(self, name)
             if round(share, 4) != share:
@@ -50,4 +70,5 @@ class RunOptions:
 
     @property
     def places(self) -> DataPlaces:
+        """Where data sets lie, and how they are written."""
         return DataPlaces(self.data_dir, self.cache_dir, Writing(self.writers, self.skip_broken))

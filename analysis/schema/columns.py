@@ -1,12 +1,11 @@
 """Every column of the frames that `load` makes, described once; docs/dataframes.md is written from them."""
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
 
 from rethink.records.record import STOP_REASONS, Record
 from rethink.spec import TrialSpec
+from rethink.spec.fields import fields_of
 
 STATUSES = {
     "fitted": "zero training errors reached",
@@ -30,17 +29,8 @@ class Column:
     categories: tuple[str, ...] | None = None
 
 
-def _declared(record: type[Any]) -> tuple[Column, ...]:
-    hints = get_type_hints(record)
-    return tuple(
-        Column(f.name, _dtype(hints[f.name]), f.metadata.get("unit", ""), f.metadata["doc"])
-        for f in dataclasses.fields(record)
-    )
-
-
-def _dtype(hint: Any) -> str:
-    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
-    return DTYPES[kinds[0]]
+def _declared(record: type) -> tuple[Column, ...]:
+    return tuple(Column(f.name, DTYPES[f.kind], f.unit, f.doc) for f in fields_of(record).values())
 
 
 IDENTITY = (

@@ -21,16 +21,22 @@ OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some
 class ModelEntry:
     """A model that a spec can name.
 
-    `build(spec, (C, H, W), classes)` gives a network that maps float images (N, C, H, W) to floating-point logits
-    (N, classes), for any N in evaluation mode, where equal images give equal logits. It draws the weights from
-    torch's global generator, which the caller seeds, and touches nothing else; the network's state_dict is all of its
-    state. rethink/runs/trial_run.py holds it to that before a run starts.
+    Args:
+        name: Up to 64 letters, digits and _ . -
+        build: `build(spec, (C, H, W), classes)` gives a network that maps float images (N, C, H, W) to floating-point
+            logits (N, classes), for any N in evaluation mode, where equal images give equal logits. It draws the
+            weights from torch's global generator, which the caller seeds, and touches nothing else; the network's
+            state_dict is all of its state. rethink/runs/trial_run.py holds it to that before a run starts.
+        learning_rate: The initial one where a spec names none; for the networks of the paper, its own (appendix A).
+        depth: The default of this option; none: the model does not have it.
+        width: The same.
+        batch_norm: The same.
+        channels_last: Whether that memory format is faster for it on a CPU.
+        image_size: Side of the images that it usually sees on a data set kept as JPEG, pixels; none: the data set's.
+        auxiliary: If above 0, the network gives (logits, auxiliary logits) in training mode, both (N, classes), and
+            the loss of the second counts with this weight, or the spec's.
 
-    `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
-    none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
-    `image_size` is the side of the images that it usually sees on a data set kept as JPEG (pixels; none: the data
-    set's own). `auxiliary`: if above 0, the network gives (logits, auxiliary logits) in training mode, and the loss of
-    the second counts with this weight, or the spec's.
+    The fields are checked when the model is asked for by its name.
     """
 
     name: str
@@ -46,7 +52,8 @@ class ModelEntry:
     def complete(self, spec: TrialSpec) -> TrialSpec:
         """The spec with this model's defaults in the options it leaves open.
 
-        Raises SpecError for an option that the model does not have: it would be ignored in silence.
+        Raises:
+            SpecError: The spec sets an option that the model does not have: it would be ignored in silence.
         """
         defaults = {}
         for option in OPTIONS:
@@ -64,9 +71,15 @@ class ModelEntry:
 
 
 def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
-    """The untrained network of a spec for images (C, H, W).
+    """The untrained network of a spec.
 
-    Raises SpecError for an unknown model or option, and where `build` raises, or returns no network.
+    Args:
+        spec: The trial's.
+        input_shape: (C, H, W) of one image.
+        classes: Number of logits.
+
+    Raises:
+        SpecError: The model or an option is unknown, or `build` raises, or returns no network.
     """
     entry = get(spec.model)
     completed = entry.complete(spec)

@@ -13,13 +13,21 @@ from rethink.spec import shown
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """How a sweep asks for it: ranks after `grace_epochs`, and after each `reduction_factor` times as many."""
+    """How a sweep asks for it (Li et al., arXiv 1810.05934, section 3): trials are ranked at rungs by train accuracy.
+
+    Args:
+        grace_epochs: Epochs before the first rung, from 1.
+        reduction_factor: Each rung is after so many times as many epochs as the one before, from 2; of the trials at
+            a rung, about one in this many goes on.
+
+    Raises:
+        SpecError: A value is no whole number, or too small.
+    """
 
     grace_epochs: int
-    reduction_factor: int = 3  # of the trials at a rung, about one in this many goes on
+    reduction_factor: int = 3
 
     def __post_init__(self) -> None:
-        """Raises SpecError for what is no whole number, or out of range."""
         for field, least in (("grace_epochs", 1), ("reduction_factor", 2)):
             value = getattr(self, field)
             if not is_whole(value, least):

@@ -13,11 +13,23 @@ DIGITS = 3  # significant: what one would type
 
 
 def log_uniform(low: float, high: float, samples: int, seed: int = 0) -> list[float]:
-    """`samples` values between `low` and `high`, one log-uniform in each of as many strata of equal ratio.
+    """Values for an axis of a sweep, one log-uniform in each of as many strata of equal ratio.
 
     A function of its arguments alone, so every cell of a sweep, every resumption and every machine tries the same
-    values. Strata leave no gap, which independent draws do. The values come in random order: successive halving judges
-    by what came before, and ascending ones could each surpass the last. Raises SpecError for a range without room.
+    values. Strata leave no gap, which independent draws do.
+
+    Args:
+        low: The smallest value that there can be, above 0, in the unit of the field.
+        high: The largest.
+        samples: How many values.
+        seed: Another seed gives other values.
+
+    Returns:
+        The values, of three significant digits, in random order: successive halving judges by what came before, and
+        ascending ones could each surpass the last.
+
+    Raises:
+        SpecError: The range has no room, or `samples` or `seed` is no whole number or too small.
     """
     fits = is_number(low) and is_number(high) and 0 < low < high < math.inf
     if not (fits and is_whole(samples, 1) and is_whole(seed, 0)):

@@ -16,19 +16,36 @@ Block = Mapping[str, Any]  # field of TrialSpec -> one value, or a list of value
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep file declares. A variant is a list of blocks; each block is crossed out, their trials united."""
+    """What a sweep file declares. A variant is a list of blocks; each block is crossed out, their trials united.
+
+    Args:
+        name: Part of a run's name: a text of one line, without /.
+        about: One line: what it measures, and which figure or table it reproduces.
+        variants: Lists of blocks by name: "default", and any others, such as "smoke". A block gives fields of
+            TrialSpec, `protocol` and `replicate` one value each, or a list, tuple or range to cross with the others.
+        halving: Which trials are given up; none: every trial trains to its own end.
+
+    It is checked by `check_sweep` as it is used, not as it is made.
+    """
 
     name: str
-    about: str  # one line: what it measures and which figure it reproduces
-    variants: Mapping[str, Sequence[Block]]  # "default" and any others, such as "smoke"
-    halving: SuccessiveHalving | None = None  # none: every trial trains to its own end
+    about: str
+    variants: Mapping[str, Sequence[Block]]
+    halving: SuccessiveHalving | None = None
 
     def specs(self, variant: str, overrides: Mapping[str, Sequence[Any]]) -> list[TrialSpec]:
-        """The trials of a variant, without repetition; `overrides` replaces fields in every block.
+        """The trials of a variant, in the order of its blocks, without repetition.
 
         A model's settings are its block's: where the blocks are written for several models, an override of `model`
-        keeps those of the models that it names. Raises SpecError for what `check_sweep` refuses, an unknown variant or
-        field, a model that has no block among several models', or a value that no trial can run with.
+        keeps those of the models that it names.
+
+        Args:
+            variant: A name among `variants`.
+            overrides: Values by field, which replace that field's in every block.
+
+        Raises:
+            SpecError: What `check_sweep` refuses, an unknown variant or field, a model that has no block among several
+                models', or a value that no trial can run with.
         """
         check_sweep(self)
         if variant not in self.variants:

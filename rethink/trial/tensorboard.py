@@ -1,6 +1,5 @@
 """Where TensorBoard sees a trial: its curves by epoch or step, its hyperparameters, and examples of its data."""
 
-import dataclasses
 import os
 import socket
 import time
@@ -21,6 +20,7 @@ from torch.utils.tensorboard.summary import image as image_summary
 from rethink.files.os_errors import naming
 from rethink.records.record import Record
 from rethink.spec import TrialSpec
+from rethink.spec.fields import fields_of
 
 # Tag of a curve -> column. Tags group curves into sections.
 CURVES = {
@@ -40,10 +40,11 @@ CURVES = {
 }
 OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
 _NOT_SHOWN = ("image_size", "batch_size", "max_epochs", "epochs_after_fit", "test_every", "precision")
-_FIELDS = {bool: "bool_value", str: "string_value", float: "number_value"}  # of a protocol-buffer value
+_VALUES = {bool: "bool_value", str: "string_value", int: "number_value", float: "number_value"}  # of a protocol buffer
 _TYPES = {
     bool: api_pb2.DATA_TYPE_BOOL,
     str: api_pb2.DATA_TYPE_STRING,
+    int: api_pb2.DATA_TYPE_FLOAT64,
     float: api_pb2.DATA_TYPE_FLOAT64,
 }
 EXAMPLE_PIXELS = 128  # side of an example image as drawn
@@ -93,9 +94,9 @@ class TrialBoard:
         self._file = _EventFile(folder)
         self._file.purge_from(getattr(first, self._x))
         start = SessionStartInfo()
-        for name, value in spec.to_dict().items():
-            if value is not None:
-                setattr(start.hparams[name], _FIELDS[_kind(value)], value)
+        for name, field in fields_of(TrialSpec).items():
+            if (value := getattr(spec, name)) is not None:
+                setattr(start.hparams[name], _VALUES[field.kind], value)
         self._file.add(_hparams(metadata.SESSION_START_INFO_TAG, session_start_info=start))
 
     def add(self, record: Record) -> None:
@@ -124,12 +125,12 @@ def write_hyperparameters(folder: Path, specs: Sequence[TrialSpec]) -> None:
     TensorBoard shows at first the fields that differ: those of what is trained on what, not of how a trial is watched.
     """
     experiment = api_pb2.Experiment()
-    for field in dataclasses.fields(TrialSpec):
-        values = [value for spec in specs if (value := getattr(spec, field.name)) is not None]
+    for name, field in fields_of(TrialSpec).items():
+        values = [value for spec in specs if (value := getattr(spec, name)) is not None]
         if values:
-            shown = field.name not in _NOT_SHOWN and len({getattr(spec, field.name) for spec in specs}) > 1
-            column = experiment.hparam_infos.add(name=field.name, differs=shown, type=_TYPES[_kind(values[0])])
-            if _kind(values[0]) is float:
+            shown = name not in _NOT_SHOWN and len({getattr(spec, name) for spec in specs}) > 1
+            column = experiment.hparam_infos.add(name=name, differs=shown, type=_TYPES[field.kind])
+            if field.kind in (int, float):
                 column.domain_interval.min_value, column.domain_interval.max_value = min(values), max(values)
             else:
                 column.domain_discrete.extend(sorted(set(values)))
@@ -138,10 +139,6 @@ def write_hyperparameters(folder: Path, specs: Sequence[TrialSpec]) -> None:
     file = _EventFile(folder)
     file.add(_hparams(metadata.EXPERIMENT_TAG, experiment=experiment))
     file.close()
-
-
-def _kind(value: Any) -> type:
-    return type(value) if isinstance(value, bool | str) else float
 
 
 def _scalars(values: Mapping[str, float]) -> Any:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rethink.errors import SpecError
@@ -33,6 +34,7 @@ GOOD: dict[str, Any] = {"dataset": "d", "image_size": 28, "model": "m", "learnin
         ("pixel_corruption", "blurred"),
         ("crop_padding", 4),
         ("flip", 1),
+        ("flip", np.True_),  # no JSON value
         ("batch_norm", 1),
         ("max_epochs", None),
         ("max_steps", 0),

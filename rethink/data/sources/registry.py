@@ -17,12 +17,19 @@ from rethink.spec import shown
 class ImageSource:
     """A data set that a spec can name.
 
-    `open(data_dir)` delivers it; None: the source's own place, or DataError. `fingerprint(data_dir)` is cheap and
-    differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
-    that the network usually sees, `crop_padding` the padding before a random crop (0: the images are larger than
-    `image_size`); None: the user must say. `jpeg` is the usual form of a data set that is kept as JPEG; None: it is
-    kept as uncompressed images of one size. `reads_data_dir`: off for images that lie elsewhere, whatever `data_dir`
-    says: it is then refused.
+    Args:
+        name: Up to 64 letters, digits and _ . -
+        open: `open(data_dir)` delivers the images (H, W, 3) uint8 and labels in 0 ... classes - 1; `data_dir` None:
+            from the source's own place, or DataError.
+        fingerprint: `fingerprint(data_dir)` gives, cheaply, a text that differs whenever the data may differ: it keys
+            the cache.
+        image_size: Side of the centre crop that a network usually sees, pixels; none: the user must say.
+        crop_padding: Padding before a random crop, pixels a side (0: the images are larger than `image_size`); none:
+            the user must say.
+        jpeg: The usual form of a data set that is kept as JPEG; none: it is kept as uncompressed images of one size.
+        reads_data_dir: Off for images that lie elsewhere, whatever `data_dir` says: it is then refused.
+
+    The fields are checked when the data set is asked for by its name.
     """
 
     name: str

@@ -9,6 +9,9 @@ from rethink.cli.command_line import main
 from rethink.cli.run_commands import run_sweep
 from rethink.errors import SpecError
 from rethink.records.run_directory import RunDirectory
+from rethink.run_options import RunOptions
+from rethink.spec import TrialSpec
+from rethink.spec.fields import fields_of
 from rethink.sweep.recipes import complete
 from rethink.sweep.sweep import Sweep
 from rethink.training.cost import expected_cost, flops_per_image
@@ -138,6 +141,30 @@ def test_help_is_given(command: list[str], capsys: pytest.CaptureFixture[str]) -
         main([*command, "--help"])
     assert exit.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: {' '.join(['rethink', *command[:1]])}")
+
+
+@pytest.mark.parametrize("command", [["run", "label_corruption"], ["resume", "weights.pt"]], ids=" ".join)
+def test_every_field_is_an_option_with_its_own_help_but_one_that_nobody_can_use(
+    command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")  # no help text is broken
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    options = [" ".join(option.split()) for option in capsys.readouterr().out.split("\n  --")]
+    for field in (*fields_of(TrialSpec).values(), *fields_of(RunOptions).values()):
+        begin = f"{field.name.replace('_', '-')} "
+        helps = [option for option in options if option.startswith(begin) and field.doc in option]
+        assert len(helps) == (field.name != "start_from"), field.name
+    assert "--start-from" not in " ".join(options)
+
+
+@pytest.mark.parametrize("values", [[], ["ab"], ["ab", "cd"]], ids=len)
+def test_who_asks_to_start_from_a_file_is_told_how(values: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["run", "label_corruption", "--start-from", *values])
+    assert exit.value.code == 2
+    told = "argument --start-from: not allowed: `rethink resume FILE` starts from a file"
+    assert capsys.readouterr().err == f"rethink run label_corruption: {told}\n"
 
 
 def test_an_unknown_sweep_names_the_choices(capsys: pytest.CaptureFixture[str]) -> None:

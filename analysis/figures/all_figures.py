@@ -35,8 +35,19 @@ class Drawn:
 def draw(run_paths: Sequence[str | Path], folder: str | Path) -> Drawn:
     """Write each figure as .png and .svg, and tables.md, into a folder.
 
-    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises what `load` raises,
-    OSError for what cannot be written, and SpecError for runs that asked for no trial.
+    A figure that cannot be drawn costs a warning in one line; the others are still drawn.
+
+    Args:
+        run_paths: Run directories, finished, running or crashed.
+        folder: Folder of the files; it is made if it does not exist.
+
+    Returns:
+        The files that were written, and the names of the figures that could not be drawn.
+
+    Raises:
+        RethinkError, OSError: What `load` raises for these runs.
+        SpecError: The runs have no trial.
+        OSError: A file cannot be written.
     """
     frames, runs = load(*run_paths), read_runs(run_paths)
     drawn = figures(frames, runs)

@@ -3,7 +3,7 @@
 from analysis.schema.columns import Column
 
 _CHANGED = (
-    Column("labels_changed_mean", "Float64", "fraction", "mean of `labels_changed` over the trials of the cell"),
+    Column("labels_changed_mean", "Float64", "fraction", "mean `labels_changed` of the cell; null if any is"),
     Column("labels_changed_min", "Float64", "fraction", "least `labels_changed` of the cell"),
     Column("labels_changed_max", "Float64", "fraction", "greatest `labels_changed` of the cell"),
 )

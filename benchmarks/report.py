@@ -1,6 +1,9 @@
 """The results as a Markdown page: every number with n, spread and goal, and what was missed at the top."""
 
+from textwrap import fill
 from typing import Any
+
+LINE_LENGTH = 120
 
 
 def to_markdown(results: dict[str, Any]) -> str:
@@ -13,17 +16,19 @@ def to_markdown(results: dict[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"`python -m benchmarks{' --quick' if results['quick'] else ''}`, {machine['date']}: {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
-        f"1-minute load at the start {machine['load_at_start']:.2f}.",
+        _wrapped(
+            f"`python -m benchmarks{' --quick' if results['quick'] else ''}`, {machine['date']}: {machine['cpu']}, "
+            f"{machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
+            f"1-minute load at the start {machine['load_at_start']:.2f}."
+        ),
         "",
-        ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ".",
+        _wrapped(", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + "."),
         "",
         f"Goals met: {with_goal - len(missed)} of {with_goal}.",
-        *[f"- Missed: {what}" for what in missed],
-        *[f"- Did not finish: {name}" for name in failed],
+        *[f"* Missed: {what}" for what in missed],
+        *[f"* Did not finish: {name}" for name in failed],
         "",
-        "Values are medians; the spread is the quartiles. One sample has no spread.",
+        "Values are medians [quartiles]. One sample has no quartiles.",
     ]
     for benchmark in results["benchmarks"]:
         lines += ["", *_section(benchmark)]
@@ -34,12 +39,15 @@ def _section(benchmark: dict[str, Any]) -> list[str]:
     lines = [f"## {benchmark['name']}", "", benchmark["about"], ""]
     if benchmark["failed"]:
         return [*lines, "**Did not finish**: no numbers."]
-    lines += ["| what | median | spread | n | goal | | how |", "|---|---:|---|---:|---|---|---|"]
-    return [*lines, *map(_row, benchmark["measurements"])]
+    return [*lines, *map(_entry, benchmark["measurements"])]
 
 
-def _row(m: dict[str, Any]) -> str:
-    spread = "-" if m["quartiles"] is None else " ... ".join(f"{value:.4g}" for value in m["quartiles"])
-    verdict = {None: "", True: "met", False: "**missed**"}[m["met"]]
-    cells = (m["what"], f"{m['median']:.4g} {m['unit']}", spread, m["n"], m["goal"] or "", verdict, m["note"])
-    return f"| {' | '.join(map(str, cells))} |"
+def _entry(m: dict[str, Any]) -> str:
+    spread = "" if m["quartiles"] is None else " [{:.4g}, {:.4g}]".format(*m["quartiles"])
+    verdict = {None: "", True: f"; goal {m['goal']}: met", False: f"; goal {m['goal']}: **missed**"}[m["met"]]
+    note = f" ({m['note']})" if m["note"] else ""
+    return _wrapped(f"* {m['what']}: {m['median']:.4g} {m['unit']}{spread}, n = {m['n']}{verdict}{note}", indent="  ")
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return fill(text, LINE_LENGTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -12,7 +12,7 @@ sudo=$([ "$(id -u)" = 0 ] || echo sudo)
 refuse() { echo "set_up_node.sh on $(hostname): $1" >&2; exit 1; }
 
 token=$HOME/.ray/auth_token
-[ -s "$token" ] || refuse "$token is missing: make it where you call \`ray up\` (README, A cluster)"
+[ -s "$token" ] || refuse "$token is missing: make it where you call \`ray up\` (docs/cluster.md)"
 [ "$(stat --format %a "$token")" = 600 ] || refuse "$token can be read by others: chmod 600 it where you call \`ray up\`"
 
 # get COMMAND PACKAGE: installs the package if the command is missing.

@@ -35,8 +35,19 @@ class Drawn:
 def draw(frames: Frames, runs: Runs, folder: str | Path) -> Drawn:
     """Write each figure as .png and .svg, and tables.md, into a folder.
 
-    A figure that cannot be drawn is warned of, in one line, and takes no other with it. Raises OSError for what cannot
-    be written, and SpecError for runs that asked for no trial.
+    A figure that cannot be drawn costs a warning in one line; the others are still drawn.
+
+    Args:
+        frames: What `load` made of the runs.
+        runs: What run.json says of each of them, by name.
+        folder: Folder of the files; it is made if it does not exist.
+
+    Returns:
+        The files that were written, and the names of the figures that could not be drawn.
+
+    Raises:
+        SpecError: The runs have no trial.
+        OSError: A file cannot be written.
     """
     found = Comparisons(frames.trials, frames.epochs)
     drawn = figures(found, runs)

@@ -34,7 +34,16 @@ _EXAMPLE = re.compile(r"(?P<dataset>.+)/(?P<pixels>[a-z_]*?)_?p(?P<level>[\d.e-]
 
 
 def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
-    """Write the report of these runs to a file. Raises what `load` raises, and ValueError for runs without trials."""
+    """Write the report of these runs: one HTML file that asks the network for nothing.
+
+    Args:
+        run_paths: Run directories, finished, running or crashed.
+        path: The file; one that exists is replaced.
+
+    Raises:
+        RethinkError, OSError: What `load` raises for these runs.
+        OSError: The file cannot be written.
+    """
     frames, runs = load(*run_paths), read_runs(run_paths)
     directories = {run.name: run for run in find_runs([Path(one) for one in run_paths])}
     environment = jinja2.Environment(

@@ -1,11 +1,13 @@
 """docs/dataframes.md, written from the columns' descriptions by `python -m analysis.schema.document`."""
 
 from pathlib import Path
+from textwrap import fill
 
 from analysis.schema.columns import EPOCHS, IDENTITY, LABELS, OUTCOME, PROVENANCE, SPEC, Column
 from analysis.schema.statistics_columns import EFFECTS, SLOWDOWNS, STATISTICS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "dataframes.md"
+LINE_LENGTH = 120
 
 
 _INTRODUCTION = """# Data frames
@@ -18,19 +20,20 @@ load("runs/demo").trials.query("label_corruption == 1 and fitted")[["model", "se
 ```
 
 `load` takes any number of run directories, finished, running or crashed. A trial that did not fit, failed or never
-started has its row in `trials` like every other, with `<NA>` where nothing was measured. If two runs given together
-hold the same spec, both rows stay and `run` tells them apart; `summary` and the figures then keep the runs apart too:
-one trial run twice is never taken for two replicates. `damaged_lines` is the number of unreadable lines in all files
-read (a crash can tear the last one); the files are named in a warning.
+started has its row in `trials` like every other, with `<NA>` where nothing was measured. If two runs that are loaded
+together hold the same spec, both rows stay and `run` tells them apart. `summary` and the figures then keep the runs
+apart too: one trial that ran twice is never taken for two replicates. `damaged_lines` is the number of unreadable lines
+in all files read (a crash can tear the last one); a warning names the files.
 
-The dtypes are pandas' nullable ones. A category that nobody used is not offered, save in `status` and `stop_reason`.
+The dtypes are pandas' nullable ones; they stand in parentheses, with the unit where there is one. A category without
+rows is left out, except in `status` and `stop_reason`.
 """
 
 
 _SECTIONS = (
-    ("trials: what was asked for", "`load(...).trials`: one row per trial of `run.json`.", IDENTITY + SPEC),
+    ("trials: the spec", "`load(...).trials`: one row per trial of `run.json`.", IDENTITY + SPEC),
     (
-        "trials: the labels that it was given",
+        "trials: the corrupted labels",
         "Known before the trial starts.",
         LABELS,
     ),
@@ -39,16 +42,16 @@ _SECTIONS = (
     (
         "epochs",
         "`load(...).epochs`: one row per trial and epoch, and per evaluation inside an epoch (`evaluate_steps`; there "
-        "`epoch`, from 0, counts those finished, and `fitted` is null), however often a trial was restored: of each "
-        "step, that of the last attempt that reached it, up to the row that ended the trial. Other spec "
-        "columns: merge with `trials` on `run` and `spec_id`. `learning_rate` is here the schedule's, in `trials` the "
-        "initial one.",
+        "`epoch` counts the finished epochs from 0, and `fitted` is null). A trial that was restored has one row for "
+        "each step too: that of the last attempt that reached it, up to the row that ended the trial. For other spec "
+        "columns, merge with `trials` on `run` and `spec_id`. `learning_rate` is here that of the schedule, in "
+        "`trials` the initial one.",
         EPOCHS,
     ),
     (
         "summary",
         "`analysis.statistics.cells.summary(trials)`: one row per cell, that is `dataset`, `train_samples`, `model`, "
-        "whatever options differ within a model, and `label_corruption`; trials that differ in seeds alone share a "
+        "whatever options differ within a model, and `label_corruption`. Trials that differ in seeds alone share a "
         "cell.",
         STATISTICS,
     ),
@@ -73,9 +76,17 @@ def document() -> str:
 
 
 def _section(title: str, text: str, columns: tuple[Column, ...]) -> str:
-    rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in columns]
-    told = [text, ""] if text else []
-    return "\n".join([f"## {title}", "", *told, "| name | dtype | unit | meaning |", "|---|---|---|---|", *rows, ""])
+    introduction = [_wrapped(text), ""] if text else []
+    return "\n".join([f"## {title}", "", *introduction, *map(_entry, columns), ""])
+
+
+def _entry(column: Column) -> str:
+    kind = f"{column.dtype}, {column.unit}" if column.unit else column.dtype
+    return _wrapped(f"* `{column.name}` ({kind}): {column.meaning}", indent="  ")
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return fill(text, LINE_LENGTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

@@ -24,13 +24,27 @@ _Cell = Mapping[str, npt.NDArray[Any]]  # some of its trials' columns, by name
 
 
 def summary(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell, described in docs/dataframes.md. No trial is left out of n."""
+    """Statistics of each cell: the trials that differ in seeds alone. No trial is left out of n.
+
+    Args:
+        trials: `load(...).trials`, or some of its rows.
+
+    Returns:
+        One row per cell: the columns that tell cells apart, then those described in docs/dataframes.md. Among them:
+
+        * `n`, `fitted`, `censored`, ...: numbers of trials.
+        * `km_median`, `restricted_mean` (epochs): Kaplan-Meier estimates over all n, in which unfitted trials are
+          right-censored.
+        * `test_error_mean`, `gap_mean` (fractions): over the trials that ended, not by an error.
+        * `..._low`, `..._high`: 95% intervals, null for n < 2. That of `km_median` is Brookmeyer and Crowley's, the
+          others are Student's t. They cover what other seeds would give, on the same data.
+    """
     names = cell_columns(trials)
     cells = _places(trials, names)
-    told = trials[names].iloc[[places[0] for places in cells]]
+    first = trials[names].iloc[[places[0] for places in cells]]
     values = _needed(trials)
     rows = [_statistics({name: array[places] for name, array in values.items()}) for places in cells]
-    table = {name: told[name].tolist() for name in names}
+    table = {name: first[name].tolist() for name in names}
     return typed(
         table | {column.name: [row[column.name] for row in rows] for column in STATISTICS},
         of_trials(names) + STATISTICS,

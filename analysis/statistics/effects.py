@@ -53,16 +53,31 @@ REGULARIZERS = (
 
 
 def effects(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell without the regularizer, regularizer, strength and measure; described in docs/dataframes.md."""
+    """What each regularizer changes: differences between trials that are equal in all else, seeds included.
+
+    Args:
+        trials: `load(...).trials`, or some of its rows.
+
+    Returns:
+        One row per cell without the regularizer, regularizer, strength and measure: the columns that tell cells apart,
+        then those described in docs/dataframes.md. Among them:
+
+        * `measure`: test_accuracy, exact_train_accuracy or generalization_gap (fractions; with the regularizer minus
+          without), or log2_epochs_to_fit (binary logarithm of the ratio).
+        * `pairs`, `unpaired`, `n`: numbers of pairs, of trials without a partner, and of pairs that were measured.
+        * `mean`: mean difference over n pairs.
+        * `low`, `high`: its 95% interval by Student's t; null for n < 2.
+        * `effect_size`: Hedges' g of the paired differences; null for n < 3, and where they do not differ.
+    """
     names, every = cell_columns(trials), records(trials)
     rows = []
     for regularizer in REGULARIZERS:
         shared = all_but(trials, regularizer.fields)
         for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
-            told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
-            told |= changed_labels([off["labels_changed"] for off, _ in pairs])
-            told |= {"pairs": len(pairs), "unpaired": unpaired}
-            rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+            shown = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            shown |= changed_labels([off["labels_changed"] for off, _ in pairs])
+            shown |= {"pairs": len(pairs), "unpaired": unpaired}
+            rows += [{**shown, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
     return typed_rows(rows, of_trials(names) + EFFECTS)
 
 

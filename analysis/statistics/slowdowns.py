@@ -17,7 +17,21 @@ from analysis.statistics.intervals import mean_interval
 
 
 def slowdowns(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell above level 0 that has a partner on clean labels; described in docs/dataframes.md."""
+    """Epochs to fit corrupted labels, divided by those of the same spec on clean labels, paired by seed.
+
+    Args:
+        trials: `load(...).trials`, or some of its rows.
+
+    Returns:
+        One row per cell above level 0 with at least one partner at level 0 that is equal in all else, seeds included:
+        the columns that tell cells apart, then those described in docs/dataframes.md. Among them:
+
+        * `pairs`, `unpaired`, `both_fitted`: numbers of pairs and trials.
+        * `slowdown_median` (ratio): over all pairs; null where unfitted trials leave it open, and then
+          `slowdown_above` bounds it.
+        * `slowdown_mean` (ratio): geometric mean; null unless both trials of every pair fitted.
+        * `slowdown_low`, `slowdown_high`: its 95% interval by Student's t of the logarithms; null for one pair.
+    """
     names, shared = cell_columns(trials), all_but(trials, [LEVEL])
     every = records(trials)
     clean = {alike(trial, shared): trial for trial in every if trial[LEVEL] == 0}

@@ -2,11 +2,11 @@
 
 
 class RethinkError(ValueError):
-    """Any of these: what the command line says in one line, with exit status 2."""
+    """Base of these errors: the command line prints one line and ends with exit status 2."""
 
 
 class SpecError(RethinkError):
-    """A value that no trial, sweep or command can go on with."""
+    """A value that a trial, sweep or command cannot work with."""
 
 
 class DataError(RethinkError):
@@ -22,4 +22,4 @@ class ClusterError(RethinkError):
 
 
 class QueryError(RethinkError):
-    """A query that is no single SELECT, cannot be answered, or takes too much."""
+    """A query that is not a single SELECT, cannot be answered, or needs too much time or memory."""

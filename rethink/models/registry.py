@@ -24,7 +24,7 @@ class ModelEntry:
     `build(spec, (C, H, W), classes)` gives a network that maps float images (N, C, H, W) to floating-point logits
     (N, classes), for any N in evaluation mode, where equal images give equal logits. It draws the weights from
     torch's global generator, which the caller seeds, and touches nothing else; the network's state_dict is all of its
-    state. rethink/runs/trial_run.py holds it to that before a run starts.
+    state. rethink/runs/trial_run.py checks this before a run starts.
 
     `learning_rate` is the paper's initial one; `depth`, `width` and `batch_norm` are the defaults of options,
     none: the model does not have the option. `channels_last`: the memory format in which it is faster on a CPU.
@@ -46,7 +46,7 @@ class ModelEntry:
     def complete(self, spec: TrialSpec) -> TrialSpec:
         """The spec with this model's defaults in the options it leaves open.
 
-        Raises SpecError for an option that the model does not have: it would be ignored in silence.
+        Raises SpecError for an option that the model does not have, because it would silently be ignored.
         """
         defaults = {}
         for option in OPTIONS:

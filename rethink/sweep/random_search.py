@@ -9,15 +9,15 @@ from rethink.errors import SpecError
 from rethink.randomness.streams import generator
 from rethink.spec import shown
 
-DIGITS = 3  # significant: what one would type
+DIGITS = 3  # significant ones, as one would type
 
 
 def log_uniform(low: float, high: float, samples: int, seed: int = 0) -> list[float]:
     """`samples` values between `low` and `high`, one log-uniform in each of as many strata of equal ratio.
 
     A function of its arguments alone, so every cell of a sweep, every resumption and every machine tries the same
-    values. Strata leave no gap, which independent draws do. The values come in random order: successive halving judges
-    by what came before, and ascending ones could each surpass the last. Raises SpecError for a range without room.
+    values. Strata leave no gaps, unlike independent draws. The values come in random order: successive halving compares
+    a trial with earlier ones, and of ascending values each could surpass the last. Raises SpecError for an empty range.
     """
     fits = is_number(low) and is_number(high) and 0 < low < high < math.inf
     if not (fits and is_whole(samples, 1) and is_whole(seed, 0)):

@@ -16,7 +16,7 @@ Block = Mapping[str, Any]  # field of TrialSpec -> one value, or a list of value
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep file declares. A variant is a list of blocks; each block is crossed out, their trials united."""
+    """What a sweep file declares. A variant is a list of blocks; its trials are those of each block's grid."""
 
     name: str
     about: str  # one line: what it measures and which figure it reproduces
@@ -26,9 +26,10 @@ class Sweep:
     def specs(self, variant: str, overrides: Mapping[str, Sequence[Any]]) -> list[TrialSpec]:
         """The trials of a variant, without repetition; `overrides` replaces fields in every block.
 
-        A model's settings are its block's: where the blocks are written for several models, an override of `model`
-        keeps those of the models that it names. Raises SpecError for what `check_sweep` refuses, an unknown variant or
-        field, a model that has no block among several models', or a value that no trial can run with.
+        A model's settings are those of its block: if the blocks are written for several models, an override of `model`
+        keeps the blocks of the models that it names. Raises SpecError for a sweep that `check_sweep` refuses, an
+        unknown variant or field, a model without a block among those of several models, or a value that no trial can
+        run with.
         """
         check_sweep(self)
         if variant not in self.variants:
@@ -42,9 +43,9 @@ class Sweep:
 
 
 def check_sweep(sweep: Any) -> None:
-    """Raise SpecError unless it is a Sweep whose fields have the form that they should; no value is looked at."""
+    """Raise SpecError unless it is a Sweep whose fields have the right form; the values of specs are not checked."""
     if not isinstance(sweep, Sweep):
-        raise SpecError(f"{shown(sweep)} is no sweep: give a Sweep")
+        raise SpecError(f"{shown(sweep)} is not a sweep: give a Sweep")
     name, halving = sweep.name, sweep.halving
     if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
         raise SpecError(f"sweep name {shown(name)} is not allowed: a text of one line, without /")
@@ -63,7 +64,7 @@ def _check_blocks(owner: str, blocks: Any) -> None:
     if not isinstance(blocks, list | tuple):
         raise SpecError(f"{owner} = {shown(blocks)} is not allowed: a list of blocks")
     if not blocks:
-        raise SpecError(f"{owner} has no block, and so no trial")
+        raise SpecError(f"{owner} has no block, so it has no trial")
     for block in blocks:
         if not isinstance(block, Mapping) or not all(isinstance(field, str) for field in block):
             raise SpecError(f"{owner}: block {shown(block)} is not allowed: values by field of TrialSpec")

@@ -17,12 +17,12 @@ from rethink.spec import shown
 class ImageSource:
     """A data set that a spec can name.
 
-    `open(data_dir)` delivers it; None: the source's own place, or DataError. `fingerprint(data_dir)` is cheap and
-    differs whenever the data may differ: it keys the cache. `image_size` is the side, in pixels, of the centre crop
-    that the network usually sees, `crop_padding` the padding before a random crop (0: the images are larger than
-    `image_size`); None: the user must say. `jpeg` is the usual form of a data set that is kept as JPEG; None: it is
-    kept as uncompressed images of one size. `reads_data_dir`: off for images that lie elsewhere, whatever `data_dir`
-    says: it is then refused.
+    `open(data_dir)` delivers it; with None as `data_dir`, from the source's own place, or it raises DataError.
+    `fingerprint(data_dir)` is cheap and differs whenever the data may differ: it keys the cache. `image_size` is the
+    side, in pixels, of the centre crop that the network usually sees, `crop_padding` the padding before a random crop
+    (0: the images are larger than `image_size`); None: the user must give them. `jpeg` is the usual form of a data set
+    that is kept as JPEG; None: it is kept as uncompressed images of one size. `reads_data_dir`: False for images that
+    do not depend on `data_dir`, which is then refused.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ImageSource:
 
 
 def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
-    """Raises SpecError for a data directory that none of these data sets reads."""
+    """Raise SpecError for a data directory that none of these data sets reads."""
     if data_dir is not None and not any(get(name).reads_data_dir for name in data_sets):
         readers = ", ".join(name for name in names() if get(name).reads_data_dir)
         without = f"{', '.join(sorted(data_sets))} reads no data directory"
@@ -45,7 +45,7 @@ def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
 
 
 def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
-    """What the source says that stands for its data. Raises SpecError where that is no text, or it raises."""
+    """The source's fingerprint of its data. Raises SpecError if it is not a text, or if the function raises."""
     with own_code(f"data set {source.name!r}: fingerprint(data_dir)"):
         told = source.fingerprint(data_dir)
     if not isinstance(told, str):
@@ -56,7 +56,7 @@ def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
 
 
 def open_data(source: ImageSource, data_dir: Path | None) -> ImageData:
-    """What the source delivers. Raises DataError where that is no data set, SpecError where `open` raises."""
+    """What the source delivers. Raises DataError if that is not a data set, SpecError if `open` raises."""
     with own_code(f"data set {source.name!r}: open(data_dir)"):
         data = source.open(data_dir)
     check_delivered(f"data set {source.name!r}", data)

@@ -186,7 +186,7 @@ def test_the_first_broken_image_ends_the_writing(tree, cache, processes):
     truncate(image_of(tree, 2, 1))
     first = make_garbage(image_of(tree, 1, 3))
     told = refusal(prepare, "imagenet", tree, cache, None, Writing(processes))
-    assert told.startswith(f"{first} is broken (no image in a format that is known)")
+    assert told.startswith(f"{first} is broken (not an image in a known format)")
     assert "--skip-broken" in told
     assert content(cache) == ["lock"]
 
@@ -271,7 +271,7 @@ def test_a_source_whose_split_and_form_differ_is_refused(tree, cache, register):
     register("unsaid", FileSplit(tuple(files(tree)), (0,) * 18), None)
     register("arrays", ArraySplit(np.zeros((3, 5, 5), np.uint8), np.zeros(3, np.int64)), JpegForm(500, 90))
     assert "unsaid train is image files of any size" in refusal(prepare, "unsaid", None, cache)
-    assert "arrays train is said to be kept as JPEG" in refusal(prepare, "arrays", None, cache)
+    assert "the source of arrays train declares a JPEG form" in refusal(prepare, "arrays", None, cache)
 
 
 def test_labels_that_do_not_fit_are_refused(tree, cache, register):

@@ -152,7 +152,7 @@ def test_a_field_of_the_wrong_form_is_refused_at_the_first_look_up(
 def test_a_name_that_no_folder_can_have_is_refused(own: Callable[..., None], name: Any) -> None:
     with pytest.raises(SpecError, match=r"^data set name .* is not allowed: up to 64 letters"):
         own(name=name)
-    with pytest.raises(SpecError, match="is no data set: register takes an ImageSource"):
+    with pytest.raises(SpecError, match="is not a data set: register takes an ImageSource"):
         sources.register(name)
 
 

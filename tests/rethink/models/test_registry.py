@@ -193,7 +193,7 @@ def test_a_name_that_no_folder_can_have_is_refused(name) -> None:
 
 
 def test_what_is_no_entry_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"^<function build_nothing .* is no model: register takes a ModelEntry"):
+    with pytest.raises(SpecError, match=r"^<function build_nothing .* is not a model: register takes a ModelEntry"):
         registry.register(build_nothing)
     with pytest.raises(SpecError, match=r"^unknown model \['mlp_1x512'\]; choose from"):
         registry.get(["mlp_1x512"])

@@ -128,7 +128,7 @@ def test_a_trial_is_found_by_name_or_id_and_otherwise_the_choices_are_named(run:
     assert export_trial(run, second.name, tmp_path)[0].name == f"{second.name}.safetensors"
     told = refusal(export_trial, run, "nothing", tmp_path)
     assert all(spec.spec_id in told for spec in (first, second, idle))
-    assert "'nothing' is no trial of this run; choose from" in told
+    assert "'nothing' is not a trial of this run; choose from" in told
     assert "has no checkpoint" in refusal(export_trial, run, idle.spec_id, tmp_path)
 
 
@@ -198,7 +198,7 @@ def test_a_card_of_another_form_is_refused_by_file_and_field(
 )
 def test_a_card_that_is_none_is_refused(exported: Path, content: bytes) -> None:
     card_path(exported).write_bytes(content)
-    assert f"{card_path(exported)} is no card of exported weights" in refusal(read_weights, exported)
+    assert f"{card_path(exported)} is not a card of exported weights" in refusal(read_weights, exported)
 
 
 @pytest.mark.parametrize(
@@ -478,10 +478,10 @@ def test_what_does_not_fit_says_which(run: RunDirectory, seeds_file: Path, tmp_p
         ({"step_count": np.int64(6)}, "it asks to run numpy"),
         ({"model_state_dict": {"weight": 1.0}}, "model_state_dict[...] = 1.0 is not allowed: expected `Tensor`"),
         ({"model_state_dict": [1]}, "model_state_dict = [1] is not allowed"),
-        ({"model_state_dict": {"weight": torch.ones(1).expand(10**6, 10**6)}}, "says 1,000,000,000,000 numbers"),
-        ({"model_state_dict": {"weight": torch.ones(10**6, 10**6, device="meta")}}, "is no array of numbers"),
-        ({"model_state_dict": {"weight": torch.eye(2).to_sparse()}}, "is no array of numbers"),
-        ({"model_state_dict": {"weight": torch.ones(2, dtype=torch.complex64)}}, "is no array of numbers"),
+        ({"model_state_dict": {"weight": torch.ones(1).expand(10**6, 10**6)}}, "declares 1,000,000,000,000 numbers"),
+        ({"model_state_dict": {"weight": torch.ones(10**6, 10**6, device="meta")}}, "is not an array of numbers"),
+        ({"model_state_dict": {"weight": torch.eye(2).to_sparse()}}, "is not an array of numbers"),
+        ({"model_state_dict": {"weight": torch.ones(2, dtype=torch.complex64)}}, "is not an array of numbers"),
         ({"model_state_dict": {"weight": torch.tensor([1.0, math.nan])}}, "1 of 1 tensors are not finite"),
         ({"optimizer_state_dict": None}, "optimizer_state_dict = None is not"),
         ({"optimizer_state_dict": {"state": [], "param_groups": {}}}, "optimizer_state_dict.state = [] is not"),

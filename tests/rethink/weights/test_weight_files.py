@@ -638,7 +638,7 @@ def test_an_evaluation_says_when_outputs_are_beyond_all_numbers(
     write_checkpoint(path, state)
     with pytest.warns(UserWarning, match="its loss on the (train|test) images") as caught:
         assert main(arguments) == 0
-    told = [f"{path}: its loss on the {name} images is not finite: no accuracy counts" for name in ("train", "test")]
+    told = [f"{path}: its loss on the {name} images is not finite: ignore the accuracy" for name in ("train", "test")]
     assert [str(warning.message) for warning in caught] == told
 
 

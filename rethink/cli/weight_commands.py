@@ -92,7 +92,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     for name, scores in result.scores.items():
         if not math.isfinite(scores.loss):
             warnings.warn(
-                f"{file.path}: its loss on the {name} images is not finite: ignore the accuracy", stacklevel=1
+                f"{file.path}: its loss on the {name} images is not finite: ignore the accuracy",
+                stacklevel=1,
             )
     print(to_text(file, result))
     return 0

@@ -1,4 +1,4 @@
-"""What becomes of one image file."""
+"""How one image file is stored or refused."""
 
 import io
 from pathlib import Path

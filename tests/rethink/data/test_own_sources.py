@@ -1,4 +1,4 @@
-"""Data sets of a user's own: what breaks the contract of an ImageSource is refused in one line that names it."""
+"""A user's own data sets: one that breaks the contract of an ImageSource is refused in one line that names it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ NAMES = ("cat", "dog")
 
 
 class Samples:
-    """A split whose samples are what a function makes of their index."""
+    """A split whose samples are made by a function of their index."""
 
     def __init__(self, sample: Callable[[int], Any]) -> None:
         self._sample = sample
@@ -41,7 +41,7 @@ def data(sample: Callable[[int], Any]) -> ImageData:
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Registers a data set of one's own for this test: `delivered` is what opening it gives."""
+    """Registers an own data set for this test: opening it returns `delivered`."""
     monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
 
     def register(delivered: Any = None, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""Sweeps: what a user's own declares wrongly is refused in one line that names it, before anything is built."""
+"""Sweeps: a wrong declaration in a user's own sweep is refused in one line that names it, before anything is built."""
 
 import re
 import sys

@@ -11,9 +11,9 @@ augmentation is the paper's footnote 2: left-right flips and rotation by up to 2
     python sweeps/explicit_regularization.py --paper    CIFAR-10, all images, on a GPU: untested
 
 Expect (paper): every network fits the true labels with or without regularizers, which help test accuracy a little, the
-random crop most; weight decay does not stop the fitting of random labels, except for AlexNet in the paper. There, random
-labels with a crop or augmentation were trained for longer, at a rate that falls by 0.999 an epoch (appendix E), as
---paper does. Their accuracy in the paper is the running one, on augmented images (footnote 1): the tables have both
+random crop most; weight decay does not stop the fitting of random labels, except for AlexNet in the paper. There,
+random labels with a crop or augmentation were trained for longer, at a rate that falls by 0.999 an epoch (appendix E);
+so does --paper. Their accuracy in the paper is the running one, on augmented images (footnote 1): the tables have both
 that and the exact one. In the default the rate falls once in 50,000 images, hardly at all, and max_epochs ends trials
 that a random crop keeps from fitting: they are right-censored, and counted.
 """

@@ -19,8 +19,8 @@ From the paper, in --paper: the seven rows, the network, images resized as a who
 What the paper does not say is this project's choice: the parts of "data augmentation" (random resized crop and flip, as
 is usual with this network, which then sees the centre of test images: against the other rows both differ), the
 strengths of dropout and weight decay (TensorFlow's), the optimizer and its rates (Szegedy et al.'s), and the number of
-steps. From the seed, in --seed-variants: batches of 32, the whole image resized, ImageNet's mean and deviation, flip and
-rotation by up to 25 degrees, torchvision's dropout, no weight on the auxiliary loss.
+steps. From the seed, in --seed-variants: batches of 32, the whole image resized, ImageNet's mean and deviation, flip
+and rotation by up to 25 degrees, torchvision's dropout, no weight on the auxiliary loss.
 
 Expect (paper): without any regularizer the network still fits nearly all of the training set and generalizes, to 59.80%
 top-1; augmentation helps most; random labels are fitted to 95.20%, test accuracy staying at chance, 0.1%.

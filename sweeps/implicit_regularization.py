@@ -21,7 +21,7 @@ SWEEP = Sweep(
             {
                 "model": "inception_small",
                 "batch_norm": [True, False],
-                # The middle of each image costs half as much as the whole; without BatchNorm the paper's rate of 0.1 diverged.
+                # The middle of each image halves the cost; without BatchNorm the paper's rate of 0.1 diverged.
                 "image_size": 20,
                 "train_samples": 256,
                 "batch_size": 32,

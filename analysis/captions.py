@@ -13,11 +13,11 @@ MISSING = "—"
 _DIGITS = 12  # of a SHA-256
 _KEPT = {"subset_seed": "training subset", "corruption_seed": "corruption", "seed": "initialization"}
 _OFF = {"pixel_corruption": "none", "view": "centre", "rotation": 0, "weight_decay": 0, "dropout": 0}  # says nothing
-_FULL_WIDTH = {"inception_v3": 16}  # of networks whose width counts parts of the published one's
+_FULL_WIDTH = {"inception_v3": 16}  # for networks whose width counts parts of the published width
 
 
 def network_name(row: Mapping[Any, Any]) -> str:
-    """The model and, where it is but a part of the published network, how wide: "inception_v3 (1/16 wide)"."""
+    """The model and, if it is narrower than the published network, its width: "inception_v3 (1/16 wide)"."""
     model = str(row["model"])
     full = _FULL_WIDTH.get(model)
     width: Any = row.get("width")
@@ -35,7 +35,7 @@ def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[
 
 
 def told(values: Mapping[str, Any]) -> list[str]:
-    """Spec values in words, such as "learning rate 0.1"; a null says nothing, a data set its name alone."""
+    """Spec values in words, such as "learning rate 0.1"; nulls are left out, and a data set is only named."""
     known = {name: _text(value) for name, value in values.items() if _known(value)}
     if "start_from" in known:
         known["start_from"] = known["start_from"][:_DIGITS]
@@ -60,7 +60,7 @@ def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
 
 
 def replicates(trials: pd.DataFrame) -> str:
-    """How often these trials were repeated, and what was drawn anew each time: an interval speaks of that alone."""
+    """How often these trials were repeated, and what was drawn anew each time: an interval covers only that."""
     number = len(trials[list(SEEDS)].drop_duplicates())
     kept = [words for name, words in _KEPT.items() if len(trials[name].unique()) == 1]
     if number == 1 or not kept:
@@ -80,7 +80,7 @@ def _trial_text(trial: Mapping[Any, Any]) -> str:
 
 
 def trial_texts(trials: pd.DataFrame) -> list[str]:
-    """What became of each trial, for the mark that stands for it."""
+    """The outcome of each trial, for the mark that stands for it."""
     return [_trial_text(trial) for trial in trials.to_dict("records")]
 
 

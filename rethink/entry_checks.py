@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")  # also fit for a folder
 
 
 def check_name(what: str, name: Any) -> None:
-    """Raise SpecError for what is no name of a `what` ("model")."""
+    """Raise SpecError unless it is a valid name of a `what` ("model")."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise SpecError(f"{what} name {shown(name)} is not allowed: up to 64 letters, digits and _ . -")
 
@@ -23,10 +23,10 @@ def check_field(owner: str, field: str, value: Any, holds: bool, allowed: str) -
 
 
 def is_whole(value: Any, least: int) -> bool:
-    """Whether it is a whole number, and no bool, from `least`."""
+    """Whether it is a whole number of at least `least`, and not a bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a real number, and no bool."""
+    """Whether it is a real number, and not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

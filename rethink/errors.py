@@ -12,7 +12,7 @@ class RethinkError(ValueError):
 
 
 class SpecError(RethinkError):
-    """A value that no trial, sweep or command can go on with."""
+    """A value that a trial, sweep or command cannot work with."""
 
 
 class DataError(RethinkError):
@@ -28,4 +28,4 @@ class ClusterError(RethinkError):
 
 
 class QueryError(RethinkError):
-    """A query that is no single SELECT, cannot be answered, or takes too much."""
+    """A query that is not a single SELECT, cannot be answered, or needs too much time or memory."""

@@ -1,4 +1,4 @@
-"""Ends that are asked for from outside: Ctrl-C, SIGTERM (`kill`, batch systems) and SIGHUP (a closed terminal)."""
+"""Interruption from outside: Ctrl-C, SIGTERM (`kill`, batch systems) and SIGHUP (a closed terminal)."""
 
 import contextlib
 import signal
@@ -23,7 +23,7 @@ class Interruption:
         return 128 + self.number
 
     def told(self, stop: KeyboardInterrupt) -> str:
-        """One line: what ended it, and how it goes on."""
+        """One line: what ended it, and how to continue."""
         name = "interrupted" if self.number == signal.SIGINT else f"ended by {signal.Signals(self.number).name}"
         return "; ".join([name, *getattr(stop, "__notes__", ())])
 
@@ -32,8 +32,8 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """The first of these signals raises KeyboardInterrupt in the main thread; those that follow are ignored to the end.
 
-    So nothing interrupts what clears up after the first. It is KeyboardInterrupt for all of them as Ray passes on no
-    other. What `nohup` has the process ignore stays ignored.
+    So nothing interrupts the cleanup after the first. All of them raise KeyboardInterrupt, because Ray passes on no
+    other exception. Signals that `nohup` made the process ignore stay ignored.
     """
     interruption = Interruption()
 

@@ -1,4 +1,4 @@
-"""A user's own code, called by ours: what it raises becomes one line that says whose it was, and where."""
+"""A user's own code, called by ours: an exception in it becomes one line that names the code and the place."""
 
 import contextlib
 import sys
@@ -17,9 +17,9 @@ _OURS = Path(__file__).parent
 
 @contextlib.contextmanager
 def own_code(what: str) -> Iterator[None]:
-    """Raise SpecError, `what` first, for whatever the code inside raises, sys.exit included.
+    """Raise SpecError, beginning with `what`, for any exception of the code inside, sys.exit included.
 
-    A RethinkError passes as it is, and so does KeyboardInterrupt.
+    RethinkError and KeyboardInterrupt pass unchanged.
     """
     try:
         yield
@@ -30,7 +30,7 @@ def own_code(what: str) -> Iterator[None]:
 
 
 def tell_uncaught() -> None:
-    """Have a RethinkError that a user's file does not catch, such as `register`'s, end it in one line and status 2."""
+    """Make a RethinkError that a user's file does not catch, such as `register`'s, end it in one line, status 2."""
     before = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, stack: TracebackType | None) -> None:
@@ -44,7 +44,7 @@ def tell_uncaught() -> None:
 
 
 def line_of(error: BaseException) -> str:
-    """ " (FILE, line N)": the innermost line it came through that is neither ours nor an installed package's; or ""."""
+    """ " (FILE, line N)": the innermost line of its traceback that is not in our code or a package; or ""."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         is_made = frame.filename == "<string>" or frame.filename.startswith("<frozen ")  # such as a dataclass's

@@ -1,4 +1,4 @@
-"""`analysis` and `sweeps` are this package's own, whatever files of these names lie beside a sweep or are worked in."""
+"""`analysis` and `sweeps` always mean this package's own, whatever else of these names can be imported."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ HOME = Path(__file__).parents[1]
 
 
 class OwnPackages:
-    """A finder that looks for these packages beside this one alone."""
+    """A finder that looks for these packages only beside this one."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -19,7 +19,7 @@ class OwnPackages:
 
 
 def claim() -> None:
-    """Have the names mean this package's own from now on.
+    """Make the names mean this package's own from now on.
 
     Raises:
         SystemExit: Another file has been imported under one of them; one line says which.

@@ -41,7 +41,7 @@ class Registry(Generic[Entry]):
             SpecError: It is of another class, or its name is unfit or taken.
         """
         if not isinstance(entry, self._kind):
-            raise SpecError(f"{shown(entry)} is no {self._what}: register takes {_a(self._kind.__name__)}")
+            raise SpecError(f"{shown(entry)} is not a {self._what}: register takes {_a(self._kind.__name__)}")
         check_name(self._what, entry.name)
         if entry.name in self._entries:
             raise SpecError(f"{self._what} {entry.name!r} is already registered; choose another name")

@@ -1,4 +1,4 @@
-"""What a command says reaches any terminal: characters that it cannot show are spelled out, and a full disk is told."""
+"""Output for any terminal: characters that it cannot show are spelled out, and a full disk is reported."""
 
 import codecs
 import functools
@@ -9,24 +9,24 @@ from collections.abc import Callable
 from typing import ParamSpec
 
 _SPELLED = {"±": "+-", "—": "-", "≥": ">=", "≤": "<=", "·": "*", "…": "...", "°": " deg"}
-_LOWEST, _HIGHEST = 0xDC80, 0xDCFF  # how Python keeps bytes of file names that are no text
+_LOWEST, _HIGHEST = 0xDC80, 0xDCFF  # how Python represents bytes of file names that are not text
 P = ParamSpec("P")
 
 
 def at_any_terminal(command: Callable[P, int]) -> Callable[P, int]:
-    """The command, for standard output and error of any encoding. A command that cannot be heard is not begun."""
+    """The command, for standard output and error of any encoding. It does not start if it cannot write to them."""
 
     @functools.wraps(command)
     def heard(*args: P.args, **kwargs: P.kwargs) -> int:
         if sys.stdout is None or sys.stderr is None:  # closed: the next file opened would be taken for it
-            print("rethink: standard output or error is closed: /dev/null takes what nobody is to see", file=sys.stderr)
+            print("rethink: standard output or error is closed; redirect it to /dev/null instead", file=sys.stderr)
             return 2
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors=_spell.__name__)
         try:
             return command(*args, **kwargs)
-        finally:  # also as --help leaves by itself
+        finally:  # --help exits by itself
             unwritten = give_up_if_unwritable()
             if unwritten is not None:
                 print(f"rethink: standard output: {unwritten.strerror}", file=sys.stderr)
@@ -45,19 +45,19 @@ def put(content: bytes) -> None:
 
 
 def give_up_if_unwritable() -> OSError | None:
-    """Write out what was printed. Where that fails, nobody is told more on standard output, and the reason returned."""
+    """Flush what was printed. If that fails, redirect standard output to nowhere and return the reason."""
     try:
         sys.stdout.flush()
     except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # Python's own last flush would fail as this one did
+        os.dup2(nowhere, sys.stdout.fileno())  # Python's own last flush would fail in the same way
         os.close(nowhere)
         return error
     return None
 
 
 def _spell(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for a character that cannot be encoded: ASCII, or the byte that a file's name has there."""
+    """The replacement of a character that cannot be encoded: ASCII, or the byte of a file's name."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     letter, rest = error.object[error.start], error.start + 1

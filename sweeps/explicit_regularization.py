@@ -8,14 +8,14 @@ each model), dropout's probability, and by how many epochs trials with a crop or
 augmentation is the paper's footnote 2: left-right flips and rotation by up to 25 degrees, no crop.
 
     python sweeps/explicit_regularization.py            small subsets; docs/results.md has the numbers
-    python sweeps/explicit_regularization.py --paper    CIFAR-10, all images: wants a GPU, untested there
+    python sweeps/explicit_regularization.py --paper    CIFAR-10, all images, on a GPU: untested
 
 Expect (paper): every network fits the true labels with or without regularizers, which help test accuracy a little, the
-random crop most; weight decay does not stop the fitting of random labels, but for AlexNet in the paper. There, random
-labels with a crop or augmentation were trained for longer, at a rate that falls by 0.999 an epoch (appendix E), and
-the accuracy is the running one, on augmented images (footnote 1): the tables have both that and the exact one. So
-does --paper. In the default the rate falls once in 50,000 images, hardly at all, and max_epochs ends trials that a
-random crop keeps from fitting: they are right-censored, and counted.
+random crop most; weight decay does not stop the fitting of random labels, except for AlexNet in the paper. There,
+random labels with a crop or augmentation were trained for longer, at a rate that falls by 0.999 an epoch (appendix E);
+so does --paper. Their accuracy in the paper is the running one, on augmented images (footnote 1): the tables have both
+that and the exact one. In the default the rate falls once in 50,000 images, hardly at all, and max_epochs ends trials
+that a random crop keeps from fitting: they are right-censored, and counted.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ INNER_CROP: dict[str, Any] = {"random_crop": True, "crop_padding": 0}  # out of 
 def tables(crop: dict[str, Any] = CROP, longer: dict[str, Any] | None = None, **network: Any) -> list[dict[str, Any]]:
     """Both tables of one network: the grid and dropout on true labels, every regularizer alone on random ones.
 
-    `longer` is how random labels with a crop or augmentation are trained, where that is not as all others.
+    `longer` holds the fields of random labels with a crop or augmentation that differ from the others.
     """
     decay, dropout = {"weight_decay": WEIGHT_DECAY}, {"dropout": DROPOUT}
     true_labels = [{}, decay, crop, {**crop, **decay}, dropout]

@@ -12,15 +12,15 @@ Regularization on Generalization Performance": train and test accuracy against t
                                                                        augmentation
 
 DIR and ILSVRC hold `train/WNID/*.JPEG` and `val/WNID/*.JPEG` (or a flat `val/` and its ground truth);
-`python -m tests.made_jpegs DIR` makes such a folder of real JPEG files. The full variants want ImageNet and a GPU a
-trial: untested for want of both. A step is 32 images there; 40,037 steps are an epoch of ImageNet.
+`python -m tests.made_jpegs DIR` makes such a folder of real JPEG files. The full variants need ImageNet and a GPU
+for each trial, and are untested. A step is 32 images there; 40,037 steps are an epoch of ImageNet.
 
-What is the paper's in --paper: the seven rows, the network, images resized as a whole to 299 pixels a side (appendix
-A). What it does not say is this project's choice: the parts of "data augmentation" (random resized crop and flip, as is
-usual with this network, which then sees the centre of test images: against the other rows both differ), the strengths
-of dropout and weight decay (TensorFlow's), the optimizer and its rates (Szegedy et al.'s), and the number of steps.
-What is the seed's in --seed-variants: batches of 32, the whole image resized, ImageNet's mean and deviation, flip and
-rotation by up to 25 degrees, torchvision's dropout, no weight on the auxiliary loss.
+From the paper, in --paper: the seven rows, the network, images resized as a whole to 299 pixels a side (appendix A).
+What the paper does not say is this project's choice: the parts of "data augmentation" (random resized crop and flip, as
+is usual with this network, which then sees the centre of test images: against the other rows both differ), the
+strengths of dropout and weight decay (TensorFlow's), the optimizer and its rates (Szegedy et al.'s), and the number of
+steps. From the seed, in --seed-variants: batches of 32, the whole image resized, ImageNet's mean and deviation, flip
+and rotation by up to 25 degrees, torchvision's dropout, no weight on the auxiliary loss.
 
 Expect (paper): without any regularizer the network still fits nearly all of the training set and generalizes, to 59.80%
 top-1; augmentation helps most; random labels are fitted to 95.20%, test accuracy staying at chance, 0.1%.
@@ -58,7 +58,7 @@ def seed_variants(dropout: float, steps: int, steps_with_augmentation: int, **fi
     ]
 
 
-# TensorFlow's Inception V3 has 0.2 and 4e-5, torchvision's, which the seed used, a dropout of 0.5.
+# TensorFlow's Inception V3 has 0.2 and 4e-5; torchvision's, which the seed used, has a dropout of 0.5.
 TENSORFLOWS = {"dropout": 0.2, "weight_decay": 4e-5}
 SEED_DROPOUT = 0.5
 NETWORK: dict[str, Any] = {"dataset": "imagenet", "model": "inception_v3"}
@@ -70,7 +70,7 @@ SMALL = {
     **NARROW,
     "train_samples": 200,
     "batch_size": 16,
-    "learning_rate": 0.01,  # at the seed's 0.1 batches so small ended at chance
+    "learning_rate": 0.01,  # at the seed's 0.1, such small batches ended at chance
     "decay_images": 500,
     "evaluate_steps": 50,
     "max_steps": 1200,

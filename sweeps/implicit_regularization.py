@@ -4,7 +4,7 @@ Reproduces the figure "Effect of Implicit Regularisation" and the paper's Figure
 train and test accuracy by epoch of the small Inception, BatchNorm on and off, no other regularizer.
 
     python sweeps/implicit_regularization.py            256 images; docs/results.md has the numbers
-    python sweeps/implicit_regularization.py --paper    CIFAR-10: wants a GPU, untested there
+    python sweeps/implicit_regularization.py --paper    CIFAR-10, on a GPU: untested
 
 Expect (paper): BatchNorm makes training steadier and faster, and test accuracy a few points better; without it the
 network generalizes nearly as well.
@@ -21,7 +21,7 @@ SWEEP = Sweep(
             {
                 "model": "inception_small",
                 "batch_norm": [True, False],
-                # The middle of each image costs half of the whole; without BatchNorm the paper's rate of 0.1 diverged.
+                # The middle of each image halves the cost; without BatchNorm the paper's rate of 0.1 diverged.
                 "image_size": 20,
                 "train_samples": 256,
                 "batch_size": 32,

@@ -7,7 +7,7 @@ each image permuted on their own; each image replaced by Gaussian noise. All are
 are corrupted in the same way, the test labels never.
 
     python sweeps/input_corruption.py              small networks on small subsets; docs/results.md has the numbers
-    python sweeps/input_corruption.py --paper      the small Inception on CIFAR-10: wants a GPU, untested there
+    python sweeps/input_corruption.py --paper      the small Inception on CIFAR-10, on a GPU: untested
     python sweeps/input_corruption.py --paper --data-dir DIR --gpus-per-trial 0.5
 
 Expect: every condition is fitted to 100%. A fully connected network cannot tell shuffled pixels from true ones: the two
@@ -30,7 +30,7 @@ CONDITIONS = [
 
 
 def conditions(**fields: Any) -> list[dict[str, Any]]:
-    """One block a condition, the other fields alike."""
+    """One block per condition, with the other fields equal."""
     return [{**fields, **condition} for condition in CONDITIONS]
 
 

@@ -7,7 +7,7 @@ all on its own, partly random, training labels; the test labels stay clean.
     python sweeps/label_corruption.py --demo       MLP on 2,000 images, AlexNet on 250: minutes on two CPUs
     python sweeps/label_corruption.py              all four networks, 5 replicates; docs/results.md has the numbers
     python sweeps/label_corruption.py --paper --data-dir DIR --gpus-per-trial 0.5
-                                                   the paper's own data, CIFAR-10; untested for want of both
+                                                   the paper's own data, CIFAR-10, on a GPU: untested
 
 Expect: every network fits every level, random labels included; test error rises towards 1 - 1/classes = 0.9 at level
 1; random labels take longer to fit than true ones, which the convolutional networks do not show on the default's few

@@ -7,10 +7,10 @@ sooner than random ones, so a rank over levels would give up the random ones, wh
 
     python sweeps/learning_rate.py                 1,000 images (AlexNet: 250), 90 trials: minutes on two CPUs
     python sweeps/learning_rate.py --paper --data-dir DIR --gpus-per-trial 0.5
-                                                   the paper's data and networks; untested for want of both
+                                                   the paper's data and networks, on a GPU: untested
 
 Expect: the fastest rate lies well above the smallest that fits, and the largest rates fit nothing. A trial that halving
-gave up is right-censored, with stop reason "scheduler": it says that others were ahead, not that its rate cannot fit.
+gave up is right-censored, with stop reason "scheduler": others were ahead; its rate may still fit.
 Which trials those are depends on the order in which they ran; the measured epochs of all others do not. Measured
 values: docs/results.md.
 """

@@ -1,4 +1,4 @@
-"""Shared by all tests: the embedded data set as betons, specs, and what a trial reads."""
+"""Shared by all tests: the embedded data set as betons, specs, and the data of a trial."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -124,7 +124,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    """A Ray of this test module's own, with two CPUs."""
+    """A private Ray of this test module, with two CPUs."""
     cluster.start_own(cpus=2)
     yield
     ray.shutdown()

@@ -13,11 +13,11 @@ from rethink.data import sources
 
 # Width x height of image i is SIZES[i % 8]: half of them are above 500, ImageNet's usual longest side here.
 SIZES = ((500, 375), (700, 467), (375, 500), (120, 160), (640, 360), (299, 299), (333, 600), (512, 512))
-ODD = ("grey", "CMYK", "PNG")  # what the first images of the first class are, under the name .JPEG
+ODD = ("grey", "CMYK", "PNG")  # kinds of the first images of the first class, all named .JPEG
 
 
 def wnid(class_index: int) -> str:
-    """n01440764 and on, in the order of the classes."""
+    """WNIDs from n01440764 on, in the order of the classes."""
     return f"n{1440764 + 7919 * class_index:08d}"
 
 
@@ -65,7 +65,7 @@ def save(image: PIL.Image.Image, path: Path, kind: str = "RGB") -> None:
 
 
 def write_devkit(root: Path, labels: list[int], classes: int) -> None:
-    """The devkit's data folder: ground truth by ILSVRC2012_ID, which counts the classes in another order."""
+    """The devkit's data folder: ground truth by ILSVRC2012_ID, which numbers the classes in another order."""
     import scipy.io
 
     folder = root / "ILSVRC2012_devkit_t12" / "data"
@@ -79,7 +79,7 @@ def write_devkit(root: Path, labels: list[int], classes: int) -> None:
 
 
 def write_kaggle(root: Path, labels: list[int], classes: int) -> None:
-    """Kaggle's LOC_val_solution.csv, whose rows stand in no order."""
+    """Kaggle's LOC_val_solution.csv, whose rows are not sorted."""
     rows = [(f"ILSVRC2012_val_{number + 1:08d}", f"{wnid(label)} 1 2 30 40 ") for number, label in enumerate(labels)]
     with (root / "LOC_val_solution.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("ImageId", "PredictionString"), *reversed(rows)])
@@ -92,7 +92,7 @@ def truncate(path: Path) -> Path:
 
 
 def make_garbage(path: Path) -> Path:
-    """Put bytes there that are no image."""
+    """Write bytes that are not an image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no image" * 1000)
     return path
@@ -100,7 +100,7 @@ def make_garbage(path: Path) -> Path:
 
 @functools.cache
 def _embedded(split: str) -> list[np.ndarray]:
-    """Of each class the (n, 28, 28) uint8 images."""
+    """The (n, 28, 28) uint8 images of each class."""
     part = getattr(sources.get("fashion_mnist_mini").open(None), split)
     return [part.images[part.labels == label] for label in range(10)]
 

@@ -1,4 +1,4 @@
-"""What a run says of itself, made: the record of run.json, and the header of an attempt."""
+"""Made records of a run: run.json, and the header of an attempt."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from rethink.spec import TrialSpec
 RUN_ID = "0123456789abcdef" * 2
 SHA256 = "ab" * 32
 CLASS_NAMES = tuple(f"class {number}" for number in range(10))
-ABOUT = {  # an attempt, but for whose it is
+ABOUT = {  # an attempt, without the trial that it belongs to
     "host": "node-1",
     "pid": 1234,
     "device": "cpu",
@@ -32,12 +32,12 @@ def stored_data(**changes: Any) -> StoredData:
 
 
 def made_labels(spec: TrialSpec) -> LabelFacts:
-    """As many changed labels as are expected, and no contradiction."""
+    """The expected number of changed labels, and no contradiction."""
     return LabelFacts(changed=0.9 * spec.label_corruption, attainable_accuracy=1.0)
 
 
 def made_record(specs: Sequence[TrialSpec] = (), **changes: Any) -> RunRecord:
-    """The record of a run that asked for these specs, all of data sets with ten classes."""
+    """The record of a run of these specs, all of data sets with ten classes."""
     values = {
         "run_id": RUN_ID,
         "sweep": "label_corruption",

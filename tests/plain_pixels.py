@@ -1,4 +1,4 @@
-"""Pixel corruption in plain Python integers and SciPy: what the compiled kernels must equal."""
+"""Pixel corruption in plain Python integers and SciPy, which the compiled kernels must equal."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def expected_random_pixels(image: npt.NDArray[np.uint8], state: int) -> npt.NDAr
 def expected_noise(
     shape: tuple[int, int, int], state: int, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> npt.NDArray[np.float64]:
-    """Grey levels: the normal quantile (by scipy) of 16 random bits a value."""
+    """Grey levels: the normal quantile (by scipy) of 16 random bits per value."""
     size = int(np.prod(shape))
     bits = [splitmix64((state + v // 4) & MASK) >> 16 * (v % 4) & 0xFFFF for v in range(size)]
     z = stats.norm.ppf((np.array(bits) + 0.5) / 65536)

@@ -1,4 +1,4 @@
-"""The house: no import runs upwards, no two rooms import each other, and each library is known to one room."""
+"""The rooms: no import runs upwards, no two rooms import each other, and each library is used in one room."""
 
 import ast
 from pathlib import Path

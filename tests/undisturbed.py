@@ -1,4 +1,4 @@
-"""What a trial's rows must be, whatever happened to it: computed here without Ray, files or restores."""
+"""The rows that a trial must have, whatever happened to it: computed here without Ray, files or restores."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ def _trained(make_training: Callable[..., Training], spec: TrialSpec) -> list[Ro
 
 
 def recorded_rows(run: RunDirectory, spec: TrialSpec) -> list[Row]:
-    """The rows that count of a trial in a run directory, without the timing columns."""
+    """The valid rows of a trial in a run directory, without the timing columns."""
     return [without_times(row) for row in rows_of(run.read_attempts(spec.spec_id)).values()]
 
 

@@ -1,4 +1,4 @@
-"""Runs in, the files of every figure and table that their trials contain out."""
+"""Runs in, the files of every figure and table for which they have trials out."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from analysis.tables.paper_tables import to_markdown
 from rethink.errors import SpecError
 from rethink.records.outputs import write
 
-MOST_REASON = 300  # characters of why a figure failed
+MOST_REASON = 300  # characters of the reason why a figure failed
 T = TypeVar("T")
 
 
@@ -70,11 +70,11 @@ def _files(make: MakeFigure, path: Path) -> dict[Path, bytes]:
 
 
 def attempt(name: str, draw: Callable[[], T]) -> T | None:
-    """What `draw` makes, as on every machine; None, and a warning in one line, if it fails, for whatever reason."""
+    """What `draw` returns, with settings equal on every machine; None and a warning in one line if it fails."""
     try:
         with style.own():
             return draw()
-    except Exception as error:  # a figure is worth no run's end, its tables or the other figures
+    except Exception as error:  # one figure must not cost the run, its tables or the other figures
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_REASON]
         warnings.warn(f"the figure {name} could not be drawn ({reason})", stacklevel=2)
         return None
@@ -93,7 +93,7 @@ def figures(found: Comparisons, runs: Runs, across: int = style.ACROSS) -> Itera
 
 
 def _figures(found: Comparisons, scale_of: Scale, classes: set[int], across: int) -> Iterator[tuple[str, MakeFigure]]:
-    """(file name, what draws it); the figures over the level, too, where no other has anything to show."""
+    """(file name, what draws it); the figures over the level also if there is nothing else to show."""
     others = list(curve_figures(found, scale_of, across))
     rates = found.rates
     if rates is not None:

@@ -1,4 +1,4 @@
-"""Figure: epochs to fit the training set against the learning rate, a line a level, a panel a network."""
+"""Figure: epochs to fit the training set against the learning rate, one line per level, one panel per network."""
 
 import textwrap
 from typing import Any

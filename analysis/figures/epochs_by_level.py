@@ -1,4 +1,4 @@
-"""Figure: epochs to converge vs label corruption level, where to converge is to fit every training label."""
+"""Figure: epochs to converge vs label corruption level, where converging means fitting every training label."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROS
 
 
 def _draw_published(axes: Axes, published: list[Line]) -> None:
-    """On axes of their own: other data, another scale, and 95% instead of 100%."""
+    """On separate axes: other data, another scale, and 95% instead of 100%."""
     for line in published:
         axes.plot(line.published["level"], line.published["epochs_to_converge"], **line.look.of_line, alpha=0.5)
     mark_levels(axes, [level for line in published for level in line.published["level"]])

@@ -21,7 +21,7 @@ _PUBLISHED_NOTE = (
 
 
 def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figure:
-    """Test error over the label corruption level, above it chance for each known number of classes.
+    """Test error over the label corruption level, with chance for each known number of classes.
 
     Raises ValueError for no trials.
     """

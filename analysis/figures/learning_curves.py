@@ -1,4 +1,4 @@
-"""Learning curves: one thin line a trial, one colour a condition, one panel a network; nothing is averaged."""
+"""Learning curves: one thin line per trial, one colour per condition, one panel per network; nothing is averaged."""
 
 import textwrap
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Published:
-    """A panel of published values: its title, and points by line; drawn faintly, one marker style a column."""
+    """A panel of published values: its title, and points by line; drawn faintly, one marker style per column."""
 
     title: str
     x_label: str
@@ -90,7 +90,7 @@ def curves_figure(
 
 
 def _panels(subject: Subject) -> dict[str, pd.DataFrame]:
-    """The trials by network and whatever else the lines do not tell apart."""
+    """The trials by network and by every other option that the lines do not show."""
     varied = [LEVEL] if len(subject.trials[LEVEL].unique()) > 1 else []
     names = [name for name in [*line_columns(subject.trials), *varied] if name not in subject.made_from]
     groups = subject.trials.groupby(names, observed=True, dropna=False)
@@ -119,7 +119,7 @@ def _draw_trial(
 
 
 def _comparable(rows: pd.DataFrame, trial: "pd.Series[Any]", x: Axis) -> pd.DataFrame:
-    """The rows whose running means are over like stretches: whole epochs; by step, evaluation to evaluation."""
+    """The rows whose running means cover equal stretches: whole epochs, or, by step, one evaluation to the next."""
     every = trial["evaluate_steps"]
     if x.column == "epoch":
         return rows[rows["fitted"].notna()]
@@ -153,7 +153,7 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
 def _handles(
     subject: Subject, looks: dict[str, style.Look], published: Published | None, *, counted: bool, most: int
 ) -> list[Line2D]:
-    """The legend, of at most so many characters in a row; with the lines' trials where no panel's title says them."""
+    """The legend, of limited width; with the numbers of trials if no panel's title has them."""
     counts = subject.lines.value_counts().to_dict()
     shown = {*counts, *(published.points if published else ())}
     drawn = {name: look for name, look in looks.items() if name in shown}

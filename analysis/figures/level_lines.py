@@ -20,9 +20,9 @@ from analysis.published import read
 from analysis.statistics.cells import summary
 from rethink.spec import number_text
 
-_DODGE, _MOST_DODGE = 0.016, 0.06  # sideways between neighbouring lines, and over all of them, in levels
+_DODGE, _MOST_DODGE = 0.016, 0.06  # sideways shift between neighbouring lines, and over all of them, in levels
 _LABEL_WIDTH = 62  # characters of a legend label in a row
-_SHORT = 32  # characters of a legend label of which two fit side by side
+_SHORT = 32  # characters of a legend label, at most, for two to fit side by side
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Line:
     cells: pd.DataFrame
 
     def draw(self, axes: Axes, middle: "pd.Series[Any]") -> None:
-        """The line through one value a level; it breaks where that is null."""
+        """The line through one value per level; it breaks where that is null."""
         axes.plot(_floats(self.cells[LEVEL]) + self.dodge, _floats(middle), **self.look.of_line)
 
     def draw_band(self, axes: Axes, least: "pd.Series[Any]", greatest: "pd.Series[Any]") -> None:
-        """The band between two values a level; it breaks where either is null."""
+        """The band between two values per level; it breaks where either is null."""
         levels = _floats(self.cells[LEVEL]) + self.dodge
         axes.fill_between(levels, _floats(least), _floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
 
@@ -54,7 +54,7 @@ class Line:
         return table[table["model"] == str(self.trials["model"].iloc[0])]
 
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
-        """One dot a trial, or one open upward triangle where the trial did not fit."""
+        """One dot per trial, or one open upward triangle if the trial did not fit."""
         levels = _floats(trials[LEVEL]) + self.dodge
         looks = self.look.of_dots if fitted else self.look.of_unfitted
         axes.plot(levels, _floats(values), **looks, gid=titles(trial_texts(trials)))
@@ -82,7 +82,7 @@ def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
 
 
 def with_published(lines: Sequence[Line]) -> list[Line]:
-    """Of every model of which there are published values, its first line."""
+    """The first line of every model with published values."""
     first = {str(line.trials["model"].iloc[0]): line for line in reversed(lines)}
     return [line for line in reversed(first.values()) if not line.published.empty]
 
@@ -126,7 +126,7 @@ def mark_levels(axes: Axes, levels: Sequence[float], changed: Mapping[float, flo
 
 
 def _shares_changed(lines: Sequence[Line]) -> dict[float, float]:
-    """By level, the mean over all trials of the share of labels that it changed; without those of unknown shares."""
+    """By level, the mean share of labels that it changed, over the trials whose share is known."""
     trials = pd.concat([line.trials[[LEVEL, "labels_changed"]] for line in lines])
     groups = trials.groupby(LEVEL)["labels_changed"]
     return {cast(float, level): float(own.mean()) for level, own in groups if own.notna().all()}

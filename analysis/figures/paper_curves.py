@@ -1,4 +1,4 @@
-"""The seed's figures of curves: inputs, BatchNorm, explicit regularizers, also on ImageNet; each where it is due."""
+"""The seed's figures of curves, each if there are trials for it: inputs, BatchNorm, explicit regularizers, ImageNet."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +25,7 @@ MakeFigure = Callable[[], Figure]
 
 
 def curve_figures(found: Comparisons, scale_of: Scale, across: int = style.ACROSS) -> Iterator[tuple[str, MakeFigure]]:
-    """(file name, what draws it) for every comparison that these trials contain, each with the scale of its own."""
+    """(file name, what draws it) for every comparison that these trials contain, each with its own scale."""
     inputs = found.inputs
     if inputs is not None:
         title = "Effect of different inputs on"

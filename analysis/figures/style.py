@@ -27,13 +27,13 @@ PANEL_TITLE_CHARACTERS, NOTE_CHARACTERS = 22, 22.8  # to the inch
 LINE_HEIGHT = 0.125  # inches, of the small print
 SMALL, TEXT, TITLE = 6.0, 7.0, 8.5  # points
 GREY = "#555555"
-PLAIN: dict[str, Any] = {"parse_math": False}  # a name may hold a $, which is no mathematics
+PLAIN: dict[str, Any] = {"parse_math": False}  # a name may hold a $, which does not mean mathematics
 QUIET: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28, **PLAIN}
 
 
 @dataclass(frozen=True)
 class Look:
-    """What tells one line from the others."""
+    """The looks that tell one line from the others."""
 
     color: str
     marker: str
@@ -74,7 +74,7 @@ def look(index: int) -> Look:
 
 @contextlib.contextmanager
 def own() -> Iterator[None]:
-    """Matplotlib's own settings, whatever the user's matplotlibrc or style says."""
+    """Matplotlib's default settings, independent of the user's matplotlibrc and style."""
     with mpl.rc_context():
         mpl.rcdefaults()
         yield
@@ -111,7 +111,7 @@ def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], acr
 
 
 def _columns(panels: int, across: int) -> int:
-    """Panels side by side: four make a square, others rows of as many as may be."""
+    """Panels side by side: four make a square, other numbers rows that are as long as allowed."""
     return min(2 if panels == 4 else panels, across)
 
 

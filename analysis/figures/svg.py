@@ -1,4 +1,4 @@
-"""A figure as SVG whose marks tell, when pointed at, which trial they stand for."""
+"""A figure as SVG whose marks show, when pointed at, which trial they stand for."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _TITLES = "titles:"
-_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML has not
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters that XML does not allow
 
 
 def titles(texts: Sequence[str]) -> str:

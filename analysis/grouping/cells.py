@@ -1,4 +1,4 @@
-"""Cells: the groups of trials that differ in nothing but their seeds, the only ones that may be averaged."""
+"""Cells: groups of trials that differ only in their seeds, the only groups that may be averaged."""
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ def line_columns(trials: pd.DataFrame) -> list[str]:
     options = [column.name for column in SPEC if column.name not in (*BASE, *SEEDS, LEVEL)]
     groups = trials.groupby(list(BASE), observed=True, dropna=False)
     most = groups[options].nunique(dropna=False).max()  # distinct values within one model
-    most["crop_padding"] = groups["crop_padding"].nunique(dropna=True).max()  # random_crop tells of its absence
+    most["crop_padding"] = groups["crop_padding"].nunique(dropna=True).max()  # null: no random_crop
     differing = [name for name in options if most[name] > 1]
     return [*BASE, *differing, *(["run"] if trials["spec_id"].duplicated().any() else [])]
 

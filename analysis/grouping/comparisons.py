@@ -1,4 +1,4 @@
-"""Comparisons: the trials of each figure and table, equal in all that the comparison is not about."""
+"""Comparisons: the trials of each figure and table, equal in everything except what is compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from analysis.grouping.conditions import (
 )
 from analysis.published.variants import seed_variants
 
-SEEDS_VARIANTS = "imagenet_regularization"  # of the figures of ImageNet
+SEEDS_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
 
 
 # Trials, the line of each, the lines in their order, and the fields that tell them apart.
@@ -60,7 +60,7 @@ class Comparisons:
 
 
 def inputs_of(trials: pd.DataFrame) -> Chosen | None:
-    """The trials under two or more of the five input conditions, all else equal, pixels being corrupted in one."""
+    """The trials under two or more of the five input conditions, all else equal, with corrupted pixels in one."""
     axes = ("label_corruption", "pixel_corruption")
     known = trials[condition(trials).notna()]
     corrupted = (known["pixel_corruption"] != "none").groupby(_alike(known, axes)).transform("any")
@@ -84,7 +84,7 @@ def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
 
 
 def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
-    """By the figure's name, the ImageNet trials on true labels and pixels: the seed's variants; apart, the others."""
+    """The ImageNet trials on true labels and pixels by the figure's name: the seed's variants, and the others."""
     chosen = trials[(condition(trials) == CONDITIONS[0]) & on_imagenet(trials)]
     first = seed_variants()
     is_seeds = [seed_variant(trial) in first for trial in chosen.to_dict("records")]
@@ -98,8 +98,8 @@ def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
 def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
     """Lines by toggles, the known ones first, whether there are trials of them or not."""
     lines = imagenet_variants(trials)
-    # One variant may be trained for longer, as the seed's was: its curve is longer, and no other panel's. A random
-    # resized crop has a view of its own.
+    # One variant may be trained for longer, as in the seed: its curve is longer, but stays in the same panel. A random
+    # resized crop has its own view.
     views = ("view",) if trials.groupby(lines)["view"].nunique().max() == 1 else ()
     order = (*known, *sorted(set(lines) - set(known)))
     return trials, lines, order, (*REGULARIZERS, *SCHEDULE, "max_steps", *views)
@@ -111,7 +111,7 @@ def _compared(
     order: tuple[str, ...],
     axes: tuple[str, ...],
 ) -> Chosen | None:
-    """Those of the trials, and their lines, that have another line's trial beside them, equal in all but the axes."""
+    """The trials, with their lines, that have a counterpart on another line which is equal in all but the axes."""
     if trials.empty:
         return None
     lines = lines_of(trials)
@@ -128,7 +128,7 @@ def _alike(trials: pd.DataFrame, axes: tuple[str, ...]) -> "pd.Series[int]":
 def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with true pixels whose line has at least three levels; none: an empty frame.
 
-    A run's search for a learning rate is not among them: another figure's subject. Beside it, other runs' lines stay.
+    A run that searches for a learning rate is left out, as it has its own figure; lines of other runs stay.
     """
     plain = trials[trials["pixel_corruption"] == "none"]
     if plain.empty:

@@ -1,4 +1,4 @@
-"""What a trial stands for in the paper's comparisons: its input condition, and its explicit regularizers, in words."""
+"""The place of a trial in the paper's comparisons: its input condition and explicit regularizers, in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ CONDITIONS = ("true labels", "random labels", "shuffled pixels", "random pixels"
 _STRENGTHS = ("crop_padding", "weight_decay", "dropout")
 # Explicit ones, fields of a spec
 REGULARIZERS = ("random_crop", "crop_padding", "random_resized_crop", "flip", "rotation", "weight_decay", "dropout")
-ROTATION = 25.0  # degrees at most: of the original project's augmentation and of the paper's in Table 4
+ROTATION = 25.0  # degrees at most, in the augmentation of the original project and of the paper's Table 4
 SCHEDULE = ("learning_rate_decay", "decay_images")
 
 
 def condition(trials: pd.DataFrame) -> "pd.Series[Any]":
-    """The input condition of each trial (paper, section 2); null where it is none of the five."""
+    """The input condition of each trial (paper, section 2); null if it is none of the five."""
     named = trials["pixel_corruption"].astype("string").str.replace("_", " ")
     true_pixels = named == "none"
     named = named.mask(true_pixels & (trials["label_corruption"] == 0), CONDITIONS[0])
@@ -26,7 +26,7 @@ def condition(trials: pd.DataFrame) -> "pd.Series[Any]":
 def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
     """The explicit regularizers of each trial, such as "random crop + weight decay"; "none" without any.
 
-    A strength is named where a regularizer comes in several: they are no more one line than on and off are.
+    A strength is named if a regularizer has several, because each strength is a line of its own.
     """
     several = _several(trials)
     words = [[*_moves(row, several), *_penalties(row, several)] for row in _rows(trials)]
@@ -36,7 +36,7 @@ def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
 def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
     """Each trial by the toggles of the seed's ImageNet figure, such as "no augmentation + LR schedule + dropout".
 
-    Where that is the seed's own, augmentation is what the seed's was; elsewhere its parts are named.
+    In the seed's own variants the word "augmentation" stands for the seed's; in others its parts are named.
     """
     several, schedules = _several(trials), {_schedule(row) for row in _rows(trials)} - {None}
     words = []
@@ -48,7 +48,7 @@ def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def seed_variant(trial: Mapping[Any, Any]) -> str | None:
-    """The same of one trial with dropout and without weight decay, as all of the seed's, its strengths untold."""
+    """The seed's variant of one trial, without strengths; all have dropout and no weight decay. None: it is not one."""
     augmented = _has_seeds_augmentation(trial)
     if (_moves(trial, set()) and not augmented) or trial["dropout"] == 0 or trial["weight_decay"] > 0:
         return None
@@ -62,7 +62,7 @@ def on_imagenet(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def augmentation_text(trial: Mapping[Any, Any]) -> str:
-    """What is drawn anew of each training image, such as "random resized crop + flip", or no."""
+    """The augmentation of the training images, such as "random resized crop + flip", or "no"."""
     return " + ".join(_moves(trial, {"crop_padding"})) or "no"
 
 
@@ -99,7 +99,7 @@ def _named(name: str, strength: float, several: set[str]) -> str:
 
 
 def _schedule(row: Mapping[Any, Any]) -> tuple[float, int] | None:
-    """Decay and images between two; None: the learning rate is constant."""
+    """Factor of the decay and images between two decays; None: the learning rate is constant."""
     return (row["learning_rate_decay"], row["decay_images"]) if row["learning_rate_decay"] < 1 else None
 
 

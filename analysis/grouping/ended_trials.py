@@ -1,8 +1,8 @@
-"""Trials whose end is a result: what became of the others is some epoch's accident."""
+"""Trials whose last row is a result. Failed and unfinished trials stopped at some arbitrary epoch."""
 
 import pandas as pd
 
-NO_RESULT = ("error", "unfinished")  # the network is some epoch's accident, not what the spec leads to
+NO_RESULT = ("error", "unfinished")  # stopped at an arbitrary epoch, not where the spec leads
 
 
 def ended_trials(trials: pd.DataFrame) -> pd.DataFrame:

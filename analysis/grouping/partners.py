@@ -1,4 +1,4 @@
-"""Trials that differ in one thing alone, seeds included: the common random numbers that make differences precise."""
+"""Trials that differ in one thing and share their seeds: common random numbers make differences precise."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -23,6 +23,6 @@ def alike(trial: Trial, columns: Collection[str]) -> tuple[Any, ...]:
 
 
 def all_but(trials: pd.DataFrame, differing: Collection[str]) -> list[str]:
-    """Every spec column but those that the partners differ in; and the run, if one spec ran twice."""
+    """Every spec column except those in which the partners differ; and the run, if one spec ran twice."""
     names = [column.name for column in SPEC if column.name not in differing]
     return [*names, *(["run"] if "run" in line_columns(trials) else [])]

@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Published:
-    """A published table, in the units of its source, and that source with the scale it was measured at."""
+    """A published table, in the units of its source, and its source with the scale of the measurement."""
 
     source: str
     table: pd.DataFrame

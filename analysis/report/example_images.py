@@ -16,18 +16,18 @@ def example_images(run: RunDirectory) -> dict[str, bytes]:
         try:
             check_plain(path)
             told, found = _images(path)
-        except Exception as error:  # TensorBoard's reader meets odd content with errors of many kinds
+        except Exception as error:  # TensorBoard's reader raises errors of many kinds
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             warnings.warn(f"the examples in {path} cannot be read and are left out ({reason})", stacklevel=2)
             continue
-        if not told and path.stat().st_size:  # the reader stops at damage without a word
+        if not told and path.stat().st_size:  # the reader stops at damage without an error
             warnings.warn(f"{path} is damaged: no examples can be read from it", stacklevel=2)
         images |= found
     return images
 
 
 def _images(path: Path) -> tuple[int, dict[str, bytes]]:
-    """How many values the file tells, of any kind, and PNG by tag; one of its files has hyperparameters alone."""
+    """The number of values of any kind in the file, and PNG by tag; one of a run's files has only hyperparameters."""
     told, found = 0, {}
     for event in EventFileLoader(str(path)).Load():
         told += len(event.summary.value)

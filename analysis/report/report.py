@@ -136,7 +136,7 @@ def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
 
 
 def _figures(found: Comparisons, runs: Runs, section: str) -> Iterator[dict[str, Any]]:
-    """Each figure as it stands on paper, and, where that is wider than a phone, with its panels one below another."""
+    """Each figure as on paper and, if that is wider than a phone, with its panels one below another."""
     for (name, make), (_, make_narrow) in zip(figures(found, runs), figures(found, runs, across=1), strict=True):
         shown = attempt(name, partial(_drawings, make, make_narrow, f"{section}-{name}"))
         yield shown or {"title": f"The figure {name} could not be drawn: the command says why.", "drawings": []}
@@ -187,7 +187,7 @@ def _command(recorded: str) -> str:
     """What was typed, without the folders of this machine."""
     try:
         program, *arguments = shlex.split(recorded)
-    except ValueError:  # altered, or nothing at all
+    except ValueError:  # altered or empty
         return recorded
     if Path(program).name == "__main__.py":
         return shlex.join(["python", "-m", Path(program).parent.name, *arguments])

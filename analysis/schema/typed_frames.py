@@ -18,7 +18,7 @@ def typed(values: Mapping[str, Sequence[Any]], columns: Iterable[Column]) -> pd.
 
 
 def typed_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
-    """The same of rows, each a mapping from column to value."""
+    """A typed frame of rows, each a mapping from column to value."""
     return typed({column.name: [row[column.name] for row in rows] for column in columns}, columns)
 
 
@@ -45,7 +45,7 @@ def _joined(parts: Sequence["pd.Series[Any]"], column: Column) -> Any:
 
 
 def recast(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
-    """A frame's columns as declared, its text as categories where they are."""
+    """A frame with its declared dtypes; text becomes categories where declared."""
     return pd.DataFrame({column.name: _recast(frame[column.name], column) for column in columns})
 
 
@@ -58,5 +58,5 @@ def _recast(values: "pd.Series[Any]", column: Column) -> Any:
 
 def _categorical(values: Any, column: Column) -> pd.Categorical:
     categories = pd.Categorical(values, categories=column.categories)
-    # Without a value the categories would have no type, and could not be joined with those of other frames.
+    # Without values the categories would have no type, and could not be joined with those of other frames.
     return categories if len(categories.categories) else categories.set_categories(pd.Index([], dtype="str"))

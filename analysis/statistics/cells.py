@@ -1,4 +1,4 @@
-"""The trials frame in, one row of statistics per cell out; and the same as text for a terminal."""
+"""The trials frame in, one row of statistics per cell out."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -37,14 +37,15 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
           right-censored.
         * `test_error_mean`, `gap_mean` (fractions): over the trials that ended, not by an error.
         * `..._low`, `..._high`: 95% intervals, null for n < 2. That of `km_median` is Brookmeyer and Crowley's, the
-          others are Student's t. They cover what other seeds would give, on the same data.
+          others are Student's t. They account for what differs between the trials of a cell: a whole replicate, or
+          only what `seed` draws.
     """
     names = cell_columns(trials)
     cells = _places(trials, names)
-    first = trials[names].iloc[[places[0] for places in cells]]
+    told = trials[names].iloc[[places[0] for places in cells]]
     values = _needed(trials)
     rows = [_statistics({name: array[places] for name, array in values.items()}) for places in cells]
-    table = {name: first[name].tolist() for name in names}
+    table = {name: told[name].tolist() for name in names}
     return typed(
         table | {column.name: [row[column.name] for row in rows] for column in STATISTICS},
         of_trials(names) + STATISTICS,
@@ -59,7 +60,7 @@ def _places(trials: pd.DataFrame, names: list[str]) -> list[npt.NDArray[np.intp]
 
 
 def _needed(trials: pd.DataFrame) -> _Cell:
-    """The columns that the statistics are of, as arrays: a frame for each of a thousand cells would take seconds."""
+    """The columns that the statistics need, as arrays: a frame for each of a thousand cells would take seconds."""
     ended = ~trials["stop_reason"].isin(NO_RESULT)
     return {
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
@@ -114,7 +115,7 @@ def _epochs_to_fit(cell: _Cell) -> dict[str, Any]:
 
 
 def _survival(cell: _Cell, *, biased: bool) -> dict[str, Any]:
-    """Kaplan and Meier's estimates; none where trials were given up for doing badly, which would bias them."""
+    """Kaplan and Meier's estimates; none if trials were given up for doing badly, which would bias them."""
     known = cell["horizon"][~np.isnan(cell["horizon"])]
     horizon = int(known.max()) if len(known) else None
     never = np.isin(cell["stop_reason"], NEVER_FITS) & ~cell["fitted"]  # at risk to the horizon, and longer

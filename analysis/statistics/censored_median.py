@@ -6,7 +6,7 @@ from statistics import median
 
 
 def censored_median(epochs: Sequence[int], fitted: Sequence[bool]) -> tuple[float | None, float | None]:
-    """(median, None) where the unfitted trials leave no choice, else (None, a number that the median is above).
+    """(median, None) if the unfitted trials cannot change it, else (None, a number that the median is above).
 
     `epochs` are epochs to fit or, where not fitted, the censoring time: such a trial fits at the next epoch or later,
     or never. The median is known if both extremes give the same. Raises StatisticsError for no trials.

@@ -13,7 +13,7 @@ NAMES = ("labels_changed_mean", "labels_changed_min", "labels_changed_max")
 
 
 def changed_labels(shares: "Sequence[float | None] | npt.NDArray[np.float64]") -> dict[str, float | None]:
-    """NAMES of the trials' shares (fractions): mean, least and greatest; None unless that of every trial is known."""
+    """NAMES of the trials' shares (fractions): mean, least and greatest; None unless all shares are known."""
     known = np.asarray(shares, dtype=np.float64)
     if not len(known) or np.isnan(known).any():
         return dict.fromkeys(NAMES)
@@ -30,5 +30,5 @@ def changed_text(row: Mapping[Any, Any]) -> str:
 
 
 def of_trials(trials: pd.DataFrame) -> str:
-    """The same of trials."""
+    """The changed labels of trials, as `changed_text` writes them."""
     return changed_text(changed_labels(trials["labels_changed"].to_numpy(dtype=np.float64, na_value=np.nan)))

@@ -21,7 +21,7 @@ from analysis.statistics.intervals import mean_interval
 
 @dataclass(frozen=True)
 class _Regularizer:
-    """A regularizer: the spec fields that switch it, all on or all off, those that only set it, and its strength."""
+    """A regularizer: the fields that switch it on or off together, those that only set it, and its strength."""
 
     name: str
     switches: tuple[str, ...]
@@ -74,10 +74,10 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
     for regularizer in REGULARIZERS:
         shared = all_but(trials, regularizer.fields)
         for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
-            shown = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
-            shown |= changed_labels([off["labels_changed"] for off, _ in pairs])
-            shown |= {"pairs": len(pairs), "unpaired": unpaired}
-            rows += [{**shown, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+            told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            told |= changed_labels([off["labels_changed"] for off, _ in pairs])
+            told |= {"pairs": len(pairs), "unpaired": unpaired}
+            rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
     return typed_rows(rows, of_trials(names) + EFFECTS)
 
 
@@ -114,7 +114,7 @@ def _difference(name: str) -> Callable[[Sequence[_Pair]], list[float]]:
 
 
 def _log2_epochs(pairs: Sequence[_Pair]) -> list[float]:
-    """None of them unless both trials of every pair fitted: a mean of the others would leave out the slowest."""
+    """Empty unless both trials of every pair fitted: a mean of the other pairs would leave out the slowest."""
     both = [(off["epochs_to_fit"], on["epochs_to_fit"]) for off, on in pairs]
     known = all(off is not None and on is not None for off, on in both)
     return [math.log2(on / off) for off, on in both] if known else []
@@ -135,7 +135,7 @@ def _statistics(values: Sequence[float]) -> dict[str, Any]:
 def effect_size(differences: Sequence[float]) -> float | None:
     """Hedges' g of paired differences: their mean over their standard deviation, times J(n - 1) (Hedges, 1981).
 
-    None for fewer than two, and where they do not differ.
+    None for fewer than three, and where they do not differ.
     """
     n = len(differences)
     spread = stdev(differences) if n > 1 else 0.0

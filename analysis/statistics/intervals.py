@@ -17,8 +17,8 @@ NO_INTERVAL: Interval = (None, None)
 def mean_interval(values: "Sequence[float] | npt.NDArray[Any]") -> Interval:
     """The interval of the mean of a sample; (None, None) for fewer than two values.
 
-    It takes the values for independent and nearly normal. If all are equal the interval is that point: the sample
-    shows no spread, which for a few values is no proof that there is none.
+    It assumes independent, nearly normal values. If all are equal, the interval is that point: the sample shows no
+    spread, which for a few values does not prove that there is none.
     """
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) < 2:

@@ -69,7 +69,7 @@ def _statistics(pairs: Sequence[tuple[Trial, Trial | None]]) -> dict[str, Any]:
 
 
 def _bounds(trial: Trial, clean: Trial) -> tuple[float, float]:
-    """The least and the greatest ratio that the rows allow: what has not fitted may do so at any later epoch."""
+    """The least and the greatest ratio that the rows allow: an unfitted trial may fit at any later epoch."""
     own, partner = (one["epochs_to_fit"] or one["epochs"] for one in (trial, clean))
     low = own / partner if clean["fitted"] else 0.0
     high = own / partner if trial["fitted"] and partner else math.inf

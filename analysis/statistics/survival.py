@@ -1,4 +1,4 @@
-"""Times to fit of which some are censored: the Kaplan-Meier curve, its median and its restricted mean."""
+"""Censored times to fit: the Kaplan-Meier curve, its median and its restricted mean."""
 
 import math
 from collections.abc import Sequence
@@ -32,15 +32,15 @@ class Curve:
     epochs: _Ints  # ascending
     unfitted: _Floats  # S just after each
     terms: _Floats  # of Greenwood's sum, d / (n (n - d)); 0 where nobody is left
-    n: int  # observations longer than 0, the only ones that say something
+    n: int  # observations longer than 0, the only informative ones
     last: int  # the longest observation
 
 
 def kaplan_meier(times: Sequence[int] | _Ints, fitted: Sequence[bool] | npt.NDArray[np.bool_]) -> Curve:
     """The curve of right-censored epochs to fit, from 0; of equal times, fits come before censorings.
 
-    What is not fitted is censored at its time. Unbiased only if a censoring tells nothing of the time that would have
-    followed.
+    A trial that is not fitted is censored at its time. The estimate is unbiased only if censoring is independent of the
+    time that would have followed.
     """
     seen, happened = np.asarray(times, dtype=np.int64), np.asarray(fitted, dtype=np.bool_)
     epochs, counts = np.unique(seen[happened], return_counts=True)
@@ -54,9 +54,9 @@ def kaplan_meier(times: Sequence[int] | _Ints, fitted: Sequence[bool] | npt.NDAr
 def median_epochs(curve: Curve) -> Estimate:
     """The epoch at which S falls below a half, with the interval of Brookmeyer and Crowley (1982), log-log scale.
 
-    Where S is a half for a while, the middle of it, which makes it the usual median when nothing is censored. The
-    interval ends where S differs significantly from a half; the test is asymptotic, and with nobody left there is
-    none, so that few trials leave the upper bound open. One observation has no interval.
+    Where S is a half over a range of epochs, it is the middle of the range, the usual median when nothing is censored.
+    The interval ends where S differs significantly from a half. The test is asymptotic and does not exist where S is 0,
+    so few trials leave the upper bound open. One observation has no interval.
     """
     below = curve.epochs[curve.unfitted < 0.5 - _ROUNDING]
     half = curve.epochs[np.abs(curve.unfitted - 0.5) <= _ROUNDING]
@@ -83,10 +83,10 @@ def _first(epochs: _Ints) -> float | None:
 def restricted_mean(curve: Curve, horizon: int) -> Estimate:
     """The mean of min(time, horizon), the area under S up to the horizon, with an interval by Student's t.
 
-    Its variance is Greenwood's, times n / (n - 1), with n - 1 degrees of freedom, n being the observations longer
-    than 0: if nothing is censored before the horizon, the interval is the usual one of a mean. It is clipped to
-    [0, horizon]. No value where S is unknown before the horizon; no interval for one
-    observation, nor where none fitted.
+    Its variance is Greenwood's, times n / (n - 1), with n - 1 degrees of freedom, where n counts the observations
+    longer than 0: if nothing is censored before the horizon, the interval is the usual one of a mean. It is clipped to
+    [0, horizon]. There is no value if S is unknown before the horizon, and no interval for one observation or if no
+    trial fitted.
     """
     unknown = curve.last < horizon and not (len(curve.epochs) and curve.unfitted[-1] == 0)
     if unknown:

@@ -14,12 +14,12 @@ from analysis.tables.summary_text import to_epochs_text
 
 Row = dict[str, Any]
 NETWORK = ("model", "BatchNorm", "images")
-IN_NETWORK = ("model", "batch_norm", "train_samples")  # the fields that these columns tell
+IN_NETWORK = ("model", "batch_norm", "train_samples")  # the fields that these columns show
 CONDITION = (LEVEL, "pixel_corruption")
 
 
 def network_of(cell: Row) -> list[str]:
-    """The first cells of a row; `also` has what else tells the row apart, which no other column says."""
+    """The first cells of a row; `also` has the other options that tell the row apart and have no column."""
     norm: str = MISSING if pd.isna(cell["batch_norm"]) else "on" if cell["batch_norm"] else "off"
     return [
         ", ".join([network_name(cell), *cell["also"]]),
@@ -31,7 +31,7 @@ def network_of(cell: Row) -> list[str]:
 def cells_of(trials: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Row, pd.DataFrame]]:
     """(spec fields and statistics, trials) of every group of trials that differ in their seeds alone.
 
-    `columns` are the spec fields that the table has columns for; `also` of a cell tells it from cells alike in these.
+    `columns` are the spec fields that have columns in the table; `also` tells cells apart that are equal in these.
     """
     words = regularizers(trials)
     cells = []
@@ -64,7 +64,7 @@ def _joined(fields: dict[Any, Any], statistics: dict[Any, Any], accuracies: Row)
 
 
 def named(values: dict[Any, Any]) -> Row:
-    """The same with text for keys."""
+    """A row with text as keys."""
     return {str(name): value for name, value in values.items()}
 
 
@@ -83,7 +83,7 @@ def spread_of(cell: Row, name: str) -> str:
 
 
 def error_of(cell: Row) -> str:
-    """The same of the test error, as a fraction."""
+    """Mean ± standard deviation (n) of the test error, as a fraction."""
     if not cell["test_error_n"]:
         return f"{MISSING} (n = 0)"
     spread: str = "" if pd.isna(cell["test_error_std"]) else f" ± {cell['test_error_std']:.3f}"

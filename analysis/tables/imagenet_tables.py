@@ -24,7 +24,7 @@ from analysis.tables.cell_rows import CONDITION, NETWORK, Row, cells_of, fitted_
 from analysis.tables.table import Table
 
 MODEL = "inception_v3"  # the paper's and the seed's; other networks have no published counterpart
-PAPERS_AUGMENTATION = "random resized crop + flip"  # what stands for it here: the paper's Table 2 says only yes
+PAPERS_AUGMENTATION = "random resized crop + flip"  # this project's choice: the paper's Table 2 says only yes
 _TOLD = (*CONDITION, *REGULARIZERS, "view", "learning_rate_decay")
 _PARENTHESES = (
     "Test accuracy: at the last row and, in parentheses, the best at any row of the same trials: early stopping's "
@@ -44,7 +44,7 @@ _VARIANTS = (
 
 
 def table_2(trials: pd.DataFrame) -> Table | None:
-    """The cells on true and on random labels, with what the paper has of them."""
+    """The cells on true and on random labels, with the paper's numbers."""
     chosen = trials[on_imagenet(trials) & condition(trials).isin(CONDITIONS[:2])]
     if chosen.empty:
         return None

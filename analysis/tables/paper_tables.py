@@ -1,4 +1,4 @@
-"""The tables: ours, by cell, beside the published numbers; each when the trials contain what it shows."""
+"""The tables: ours, by cell, beside the published numbers; each if there are trials for it."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ from analysis.tables.imagenet_tables import table_2, variants_table
 from analysis.tables.table import Table, plain
 from rethink.spec import number_text
 
-# This project's choice (the paper names no coefficient): rows with it stand beside the published ones, others do not.
+# This project's choice (the paper names no coefficient): only rows with it stand beside published ones.
 CHOSEN_WEIGHT_DECAY = 5e-4
 _DECAY = (
     f"The paper names no weight decay coefficient: {CHOSEN_WEIGHT_DECAY:g} is this project's choice, and rows with any "
@@ -89,7 +89,7 @@ def _inputs(found: Comparisons) -> Table | None:
 
 
 def _steps_below(epochs: pd.DataFrame, trials: pd.DataFrame, threshold: float) -> str:
-    """The steps after the first epoch whose running loss is below; ">": no epoch of that trial is."""
+    """The steps after the first epoch whose running loss is below the threshold; ">": no epoch's loss is."""
     texts = []
     for _, trial in trials.sort_values("seed").iterrows():
         rows = epochs[(epochs["run"] == trial["run"]) & (epochs["spec_id"] == trial["spec_id"])]
@@ -236,7 +236,7 @@ def _levels(found: Comparisons) -> Table | None:
     published = seed.table.set_index(["model", "level"])
     rows = []
     for cell, _ in cells_of(trials, (LEVEL,)):
-        # The seed's AlexNet is another network, on enlarged images: its numbers are not this one's to compare with.
+        # The seed's AlexNet is another network, on enlarged images: its numbers cannot be compared with this one's.
         key = (cell["model"], cell[LEVEL])
         known = published.loc[key] if key in published.index else None
         theirs = [MISSING, MISSING]

@@ -44,7 +44,7 @@ _MEASURES = {
 
 
 def statistics_tables(trials: pd.DataFrame) -> list[Table]:
-    """The cells of these trials, their slowdowns and effects: each where there is something to tell."""
+    """The cells of these trials, their slowdowns and effects: each if it has rows."""
     tables = [
         Table("Cells", _CELLS, *_cells(summary(trials), trials)),
         Table("Slowdown by label corruption", _SLOWDOWNS, *_slowdowns(slowdowns(trials), trials)),
@@ -93,7 +93,7 @@ def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
 
 
 def _effects(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
-    """One row a cell and regularizer, a column a measure."""
+    """One row per cell and regularizer, one column per measure."""
     keys = [name for name in table.columns if name not in _OF_MEASURE]
     head = [*_NAMED, *_LEVEL, "regularizer", "pairs", *_MEASURES.values()]
     rows = []

@@ -23,7 +23,7 @@ _LEGEND = (
 
 
 def to_text(table: pd.DataFrame) -> str:
-    """The summary as an aligned table, and a line that counts what did not fit."""
+    """The summary as an aligned table, and a line that counts the trials by outcome."""
     keys = [str(name) for name in table.columns[: table.columns.get_loc("n")]]
     header = [_SPELLED.get(name, name) for name in keys]
     lines = [[*header, "changed, %", "fitted", "epochs to fit", "test error", "generalization gap", "minutes"]]

@@ -12,13 +12,13 @@ from rethink.files.checked_files import read_plain
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import number_text
 
-MOST_TRIALS = 2000  # rows that a page can hold
+MOST_TRIALS = 2000  # rows that a page can show
 _SLOWEST = 10
 _NAMED = ("model", "images", "options", "level p", "labels changed, %", "seed")
 
 
 def trial_tables(trials: pd.DataFrame, runs: Mapping[str, RunDirectory]) -> list[Table]:
-    """The slowest trials, those that failed, and those that did not fit, each with what became of it."""
+    """The slowest trials, those that failed, and those that did not fit, each with its outcome."""
     return [_slowest(trials), _failed(trials, runs), _unfitted(trials)]
 
 

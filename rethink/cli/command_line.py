@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "`rethink resume FILE --help` shows its options",
     )
     resumed.add_argument("path", type=Path, metavar="RUN", help="run directory, or a file of weights")
-    resumed.add_argument("options", nargs=argparse.REMAINDER, help="of the second: rethink resume FILE --help")
+    resumed.add_argument("options", nargs=argparse.REMAINDER, help="for weights: see rethink resume FILE --help")
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
@@ -69,7 +69,7 @@ def _sweep_of(name: str) -> Sweep:
     try:
         with own_code(f"sweeps/{name}.py"):
             sweep: Sweep = sweep_module(name).SWEEP
-    except RethinkError as error:  # of something registered or written down there
+    except RethinkError as error:  # raised by the import of the sweep file
         raise SpecError(f"{error}{line_of(error)}") from None
     return sweep
 

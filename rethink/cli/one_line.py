@@ -1,4 +1,4 @@
-"""A command's end: an exit status, and one line for what it could not do."""
+"""The end of a command: an exit status, and one line on what went wrong."""
 
 import argparse
 import re
@@ -34,7 +34,7 @@ def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
 
 
 class _Once(argparse.Action):
-    """Store an option's value; refuse a second one, of which argparse would drop the first without a word."""
+    """Store an option's value; refuse a second one: argparse would silently drop the first."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -50,7 +50,7 @@ class _Once(argparse.Action):
 class OneLineParser(argparse.ArgumentParser):
     """Errors in one line: what was wrong, what is allowed; exit status 2.
 
-    An option is spelled whole or refused, and given once. What begins like a negative number is a value, -inf too.
+    An option must be spelled in full, and given once. What begins like a negative number is a value, -inf too.
     """
 
     def __init__(self, **settings: Any) -> None:

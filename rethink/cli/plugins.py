@@ -1,4 +1,4 @@
-"""What lies above this package: commands of `analysis`, and the sweep files; imported when they are asked for."""
+"""What lies above this package: commands of `analysis`, and the sweep files; imported at their first use."""
 
 import importlib
 import pkgutil
@@ -9,7 +9,7 @@ SWEEPS = "sweeps"
 
 
 def of_analysis(name: str) -> Any:
-    """What `analysis.commands` calls so."""
+    """The object of this name in `analysis.commands`."""
     return getattr(importlib.import_module(ANALYSIS), name)
 
 

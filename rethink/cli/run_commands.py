@@ -20,7 +20,7 @@ from rethink.weights.reading import read_weights
 
 @at_any_terminal
 def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
-    """The command line of one sweep file. Returns the exit status: 2, in one line, for what no trial can run with."""
+    """The command line of one sweep file. Returns the exit status: 2, with one line, for invalid values."""
     name = getattr(sweep, "name", None)
     prog = f"rethink run {name}" if isinstance(name, str) and name.isprintable() else "rethink run"
     return _in_one_line(prog, lambda: _run_as_asked(sweep, argv))
@@ -85,13 +85,13 @@ def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:
-    about = "folder of the runs, which all machines of a cluster share (default: what RETHINK_STORAGE says, else runs)"
+    about = "folder of the runs, which all machines of a cluster share (default: $RETHINK_STORAGE, else runs)"
     parser.add_argument("--storage", type=folder, help=about)
     parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
 
 
 def _storage(arguments: argparse.Namespace) -> Path:
-    """Where runs go. Raises SpecError for what RETHINK_STORAGE says, if that is no folder of this machine."""
+    """Where runs go. Raises SpecError if RETHINK_STORAGE does not name a folder of this machine."""
     if arguments.storage is not None:
         return Path(arguments.storage)
     try:

@@ -91,7 +91,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     result = evaluate_weights(file, spec, options.places, device)
     for name, scores in result.scores.items():
         if not math.isfinite(scores.loss):
-            warnings.warn(f"{file.path}: its loss on the {name} images is not finite: no accuracy counts", stacklevel=1)
+            warnings.warn(
+                f"{file.path}: its loss on the {name} images is not finite: ignore the accuracy",
+                stacklevel=1,
+            )
     print(to_text(file, result))
     return 0
 

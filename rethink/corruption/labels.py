@@ -17,7 +17,7 @@ class LabelTable:
     """The labels of a whole training set, by sample index; all arrays have shape (N,)."""
 
     true: npt.NDArray[np.int64]
-    given: npt.NDArray[np.int64]  # what the network is told
+    given: npt.NDArray[np.int64]  # what the network is trained on
     corrupted: npt.NDArray[np.bool_]  # chosen for replacement; the replacement may equal the true label
 
 

@@ -27,7 +27,7 @@ _mix64 = numba.njit(mix64, inline="always")
 
 @dataclass(frozen=True, eq=False)
 class PixelCorruption:
-    """What becomes of the pixels of one split. `table`: the permutation (H·W,) or the noise's quantiles (6, 65536)."""
+    """The pixel corruption of one split. `table`: the permutation (H·W,) or the noise's quantiles (6, 65536)."""
 
     kind: str
     key: np.uint64
@@ -35,7 +35,7 @@ class PixelCorruption:
 
     @property
     def unit(self) -> int:
-        """How many steps of the corrupted images' integers make one grey level."""
+        """How many integer steps of the corrupted images make one grey level."""
         return NOISE_UNIT if self.kind == "gaussian" else 1
 
     @property
@@ -81,7 +81,7 @@ def pixel_corruption(
 
 
 def _noise_quantiles(mean: tuple[float, ...], std: tuple[float, ...]) -> npt.NDArray[np.int16]:
-    """The normal distribution of each channel as 65,536 equally likely values: (6, 65536), the channels twice over."""
+    """The normal distribution of each channel as 65,536 equally likely values: (6, 65536), the channels twice."""
     normal = NormalDist()
     z = np.array([normal.inv_cdf((i + 0.5) / _QUANTILES) for i in range(_QUANTILES)])
     z /= z.std()  # the tails beyond the table are some 1e-5 of the variance
@@ -110,7 +110,7 @@ def _permute_each(images, indices, out, key):  # type: ignore[no-untyped-def]
     """
     n, size = images.shape[0], images.shape[1] * images.shape[2]
     pixels, result = images.reshape(n, size, 3), out.reshape(n, size, 3)
-    packed = np.empty(size, np.uint32)  # a pixel in one number moves at once
+    packed = np.empty(size, np.uint32)  # a pixel packed in one number moves in one step
     low = np.uint64(0xFFFFFFFF)
     for i in range(n):
         start = _mix64(_mix64(np.uint64(indices[i])) ^ key)

@@ -1,4 +1,4 @@
-"""Contradictions: equal training images with unequal labels, which no network can fit all of."""
+"""Contradictions: equal training images with unequal labels, not all of which any network can fit."""
 
 import functools
 import hashlib
@@ -18,14 +18,14 @@ from rethink.spec import TrialSpec
 Indices = npt.NDArray[np.int64]
 
 CHUNK_BYTES = 2**24  # of float32 pixels at a time
-KEPT = 16  # data sets as trials see them whose digests a process keeps, 32 bytes an image
+KEPT = 16  # number of data sets whose digests a process keeps, 32 bytes an image
 
 
 def best_train_accuracy(spec: TrialSpec, prepared: PreparedData) -> float:
-    """The greatest accuracy on a trial's training subset, as corrupted, that any function of the image can have.
+    """The greatest accuracy on a trial's training subset, as corrupted, that any function of the image can reach.
 
-    Of images that the network sees as equal, unaugmented, the commonest given label alone can be right. Exact for
-    uncompressed images; JPEG images count as equal if their stored bytes are, so that the bound may be too high.
+    Of images that the network sees as equal, unaugmented, only those with the commonest given label can be right.
+    Exact for uncompressed images; JPEG images count as equal if their stored bytes are, so the bound may be too high.
     1.0: nothing contradicts. Quick for many specs that differ in labels and subsets. Raises what `verify` raises.
     """
     subset, _true, given = _training_labels(spec, prepared)
@@ -61,7 +61,7 @@ _true_labels = functools.lru_cache(maxsize=KEPT)(stored_labels)
 
 
 def _identities(spec: TrialSpec, prepared: PreparedData, subset: Indices) -> npt.NDArray[Any]:
-    """(n,) a value for each image of the subset, equal for equal images alone."""
+    """(n,) a value for each image of the subset; two values are equal if and only if the images are."""
     if prepared.train.jpeg:
         return _first_equals(prepared.train)[subset]
     seed = 0 if spec.pixel_corruption == "none" else spec.corruption_seed
@@ -79,7 +79,7 @@ def _first_equals(beton: Beton) -> Indices:
 
 
 class _SeenImages:
-    """Digests of a beton's uncompressed images as the network sees them, each computed when it is first asked for."""
+    """Digests of a beton's uncompressed images as the network sees them, each computed at its first use."""
 
     def __init__(self, beton: Beton, side: int, corruption: PixelCorruption, normalization: str) -> None:
         self._beton, self._side, self._corruption, self._normalization = beton, side, corruption, normalization

@@ -8,7 +8,7 @@ from rethink.data.betons.writing.options import Writing
 
 @dataclass(frozen=True)
 class DataPlaces:
-    """The folder of the data sets' own files, that of their betons, and how these are written; none: the usual ones."""
+    """Folder of the data sets' own files, folder of the betons, and how betons are written; none: the defaults."""
 
     data_dir: Path | None = None
     cache_dir: Path | None = None

@@ -16,7 +16,7 @@ def check_same_data(prepared: PreparedData, expected_sha256: str, run: Path) -> 
 
 
 def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:
-    """Raise SpecError, naming both numbers, if a spec asks for what its data set does not have, or cannot give."""
+    """Raise SpecError, naming both numbers, if a spec asks for more than its data set has, or what it cannot give."""
     check_form(spec)
     _check_samples(spec, prepared.train.samples)
     if not prepared.train.jpeg:
@@ -24,7 +24,7 @@ def check_fits(spec: TrialSpec, prepared: PreparedData) -> None:
 
 
 def check_form(spec: TrialSpec) -> None:
-    """Raise SpecError if a spec asks for what the form that its data set is kept in cannot give; no data are needed."""
+    """Raise SpecError if the form in which the data set is kept cannot give what a spec asks for; reads no data."""
     if spec.jpeg_quality is not None:
         _check_jpeg(spec)
     elif spec.view != "centre":

@@ -1,4 +1,4 @@
-"""TrialData: what one trial reads: the streams of its data set as corrupted, and its training subset."""
+"""TrialData, which one trial reads: the streams of its data set as corrupted, and its training subset."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from rethink.spec import TrialSpec
 
 @dataclass(frozen=True)
 class TrialData:
-    """Train and test streams configured for one trial, until the next trial of the process configures them anew."""
+    """Train and test streams configured for one trial, until the next trial of the process reconfigures them."""
 
     train: BetonStream
     test: BetonStream
@@ -29,7 +29,7 @@ class TrialData:
 class StreamPool:
     """The streams of one process, one per beton however many trials use it: FFCV leaks with every loader built.
 
-    All are built with these arguments, see BetonStream: they decide how fast data come, and no byte of them.
+    All are built with these arguments, see BetonStream: they change the speed, but no byte of the data.
     """
 
     def __init__(self, read_ahead: bool, readers: int = 1, os_cache: bool = True) -> None:

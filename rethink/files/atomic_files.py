@@ -18,9 +18,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path, previous: Path | None = None) -> Iterator[IO[bytes]]:
-    """A binary file that takes its name, synced, only if the `with` block ends well.
+    """A binary file that gets its name, synced, only if the `with` block ends without an error.
 
-    The file that has the name until then becomes `previous`; none: it is gone.
+    The file that has the name until then is renamed to `previous`; none: it is replaced.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -1,4 +1,4 @@
-"""Files that may be damaged or not what they seem: plain files alone are opened, and decoded by a schema."""
+"""Files that may be damaged or of another kind: only plain files are opened, and decoded by a schema."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 def check_plain(path: Path) -> None:
-    """Refuse what is no plain file without opening it: a pipe or a device may never end.
+    """Refuse anything but a plain file, without opening it: a pipe or a device may never end.
 
     Raises:
         OSError: The path is missing, or a folder, pipe, device or socket; `strerror` says which.
@@ -50,7 +50,7 @@ def decode_json(content: bytes, kind: type[Decoded]) -> Decoded:
     """JSON as `kind`: a `msgspec.Struct`, a dataclass or any other type that msgspec knows; a `Path` is a text.
 
     Raises:
-        ValueError: The content is no JSON (NaN and infinity are none), or not of that kind; the message, one line,
+        ValueError: The content is not JSON (which has no NaN and infinity), or not of that kind; the message, one line,
             names the field, its value and what it should be (`specs[3].seed = "x" is not allowed: expected ...`).
     """
     decoded: Decoded = _decoded(content, kind, "decode")
@@ -58,13 +58,13 @@ def decode_json(content: bytes, kind: type[Decoded]) -> Decoded:
 
 
 def decode_json_lines(content: bytes, kind: type[Decoded]) -> list[Decoded]:
-    """Lines of JSON, each as `kind`. Raises what `decode_json` raises, for the first that is not."""
+    """Lines of JSON, each as `kind`. Raises what `decode_json` raises, for the first line that does not fit."""
     decoded: list[Decoded] = _decoded(content, kind, "decode_lines")
     return decoded
 
 
 def as_kind(values: Any, kind: type[Decoded]) -> Decoded:
-    """What is already decoded, such as a checkpoint's dictionary, as `kind`. Raises what `decode_json` raises."""
+    """A decoded value, such as a checkpoint's dictionary, as `kind`. Raises what `decode_json` raises."""
     try:
         return msgspec.convert(values, kind, dec_hook=_custom)
     except msgspec.ValidationError as error:

@@ -6,7 +6,7 @@ from typing import Any
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _NO_FIELD = re.compile(r"Object (?P<how>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 _STEP = re.compile(r"\[(\.\.\.|\d+)\]|([^.\[]+)")
-UNKNOWN = object()  # the document, or a value in it, that cannot be told
+UNKNOWN = object()  # stands for a document or value that is not known
 _BYTE = re.compile(r"\(byte (?P<place>\d+)\)")
 
 
@@ -24,7 +24,7 @@ def told(message: str, document: Any) -> str:
 
 
 def _value_at(document: Any, path: str) -> Any:
-    """The value at msgspec's `path`, where it is a plain one."""
+    """The value at msgspec's `path`, if it is a plain one."""
     for place, name in _STEP.findall(path):
         if place == "..." and isinstance(document, dict) and len(document) == 1:
             (document,) = document.values()
@@ -38,7 +38,7 @@ def _value_at(document: Any, path: str) -> Any:
 
 
 def with_place(message: str, content: bytes) -> str:
-    """A message of malformed JSON with what stands there."""
+    """A message on malformed JSON, with the text at that place."""
     found = _BYTE.search(message)
     if found is None or not content.strip():
         return message

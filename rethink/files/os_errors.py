@@ -7,7 +7,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let an OSError of the `with` block name this path, if it names none: an open file's tells the reason alone."""
+    """Let an OSError of the `with` block name this path, if it names none: that of an open file has only a reason."""
     try:
         yield
     except OSError as error:

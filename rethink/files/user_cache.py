@@ -18,15 +18,15 @@ def user_cache() -> Path:
     """The user's cache folder of this package. Raises SpecError where no home folder is known."""
     folder = Path(platformdirs.user_cache_dir("rethink"))
     if not folder.is_absolute():  # ~ without a home
-        raise SpecError("no home folder is known for the cache; set HOME or XDG_CACHE_HOME, or say --cache-dir FOLDER")
+        raise SpecError("no home folder is known for the cache; set HOME or XDG_CACHE_HOME, or give --cache-dir FOLDER")
     return folder
 
 
 def kernel_cache() -> Path | None:
     """A folder for compiled kernels, for this process and those that it starts; None if no folder can be written.
 
-    What NUMBA_CACHE_DIR says, else the user's cache folder, else a temporary one, which goes with this process: none
-    that others could write, as what is in it is run.
+    NUMBA_CACHE_DIR, else the user's cache folder, else a temporary one that is removed with this process. Others must
+    not be able to write to it, because its content is run.
     """
     wanted = [Path(os.environ[KERNELS])] if os.environ.get(KERNELS) else []
     with contextlib.suppress(RethinkError):
@@ -54,5 +54,5 @@ def _temporary() -> Path | None:
 
 
 def _remove(folder: str, maker: int) -> None:
-    if os.getpid() == maker:  # no forked copy of it
+    if os.getpid() == maker:  # not a forked copy of it
         shutil.rmtree(folder, ignore_errors=True)

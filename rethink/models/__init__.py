@@ -18,4 +18,4 @@ __all__ = [
     "wide_resnet",
 ]
 
-BUILT_IN = frozenset(names())  # whose contract the tests hold
+BUILT_IN = frozenset(names())  # the tests check the contract of these

@@ -6,7 +6,7 @@ from rethink.errors import SpecError
 from rethink.models.registry import InputShape, ModelEntry, register
 from rethink.spec import TrialSpec
 
-SMALLEST_IMAGE = 63  # pixels: below, a pooling has nothing left
+SMALLEST_IMAGE = 63  # pixels: below, a pooling has no input left
 
 
 def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> AlexNet:

@@ -1,4 +1,4 @@
-"""Initial weights of the paper's convolutional networks; it names none, so these are choices, with their reasons."""
+"""Initial weights of the paper's convolutional networks. The paper names none, so these are choices, with reasons."""
 
 from torch import nn
 
@@ -7,7 +7,7 @@ def initialize_glorot(model: nn.Module) -> None:
     """Glorot-uniform weights and zero biases in every convolution and linear layer (Glorot and Bengio, 2010).
 
     The default of TensorFlow's layers. With torch's own default alexnet_small was far slower: on 256 images with
-    random labels, 39% accuracy when Glorot's had fitted all (n = 1).
+    random labels it had 39% accuracy when Glorot's had fitted all (n = 1).
     """
     for layer in _layers(model):
         nn.init.xavier_uniform_(layer.weight)

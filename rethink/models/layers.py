@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class LocalResponseNorm(nn.Module):
-    """y_c = x_c · (k + alpha / size · sum of x² over `size` channels around c)^(-3/4), (N, C, H, W) -> the same.
+    """y_c = x_c · (k + alpha / size · sum of x² over `size` channels around c)^(-3/4), (N, C, H, W) -> (N, C, H, W).
 
     Equal to nn.LocalResponseNorm with beta = 0.75 and an odd size, which pools in 3D over a copy in another layout.
     Here the sum over channels is one 1×1 convolution with a banded matrix, in any memory format.

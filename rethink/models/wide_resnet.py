@@ -72,5 +72,5 @@ def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> WideResNet
     return WideResNet(input_shape[0], classes, spec.depth, spec.width, spec.dropout)
 
 
-# BatchNorm is no option: every block is built around it, and without it the residual sums grow from block to block.
+# BatchNorm is not an option: every block is built around it; without it the residual sums grow from block to block.
 register(ModelEntry("wide_resnet", _build, learning_rate=0.1, depth=28, width=1, channels_last=True))

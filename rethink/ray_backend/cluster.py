@@ -1,4 +1,4 @@
-"""The Ray that trials run on: one of the run's own, which nothing else reaches, or a cluster that is already there."""
+"""Starts a private local Ray, or joins an existing cluster."""
 
 import atexit
 import contextlib
@@ -29,12 +29,12 @@ from rethink.run_options import RunOptions
 from rethink.spec import shown
 
 LAUNCHED = Path("~/ray_bootstrap_config.yaml")  # on the head of a cluster that `ray up` started
-OWN = "local"  # address of a Ray of the run's own
+OWN = "local"  # address of a private Ray
 LOOPBACK = "127.0.0.1"
 SHARED_MEMORY = "/dev/shm"
 STORE_BYTES = 256 * 2**20  # of the object store where /dev/shm has less: a run keeps its settings and own models there
 LONGEST_PLACE = 24  # bytes of a folder in which Ray's sockets have paths of less than 108
-JOIN_SECONDS = 25.0  # for the first answer of a cluster
+JOIN_SECONDS = 25.0  # until the first answer of a cluster
 ASK = """
 import sys
 from ray._private.services import canonicalize_bootstrap_address_or_die
@@ -44,11 +44,11 @@ GcsClient(address=canonicalize_bootstrap_address_or_die(sys.argv[1])).get_all_no
 END = 'kill -TERM "$@"; sleep 3; kill -KILL "$@"; rm -rf "$0"'
 ANSWER_SECONDS = 120.0  # for a node to start a process and import the project
 
-_own: list[str] = []  # folders of Rays of this process's own
+_own: list[str] = []  # folders of the private Rays of this process
 
 
 def connect(address: str | None) -> None:
-    """Start a Ray of this run's own, or join a cluster; without an address, the one that RAY_ADDRESS names, if any.
+    """Start a private Ray, or join a cluster; without an address, the one that RAY_ADDRESS names, if any.
 
     Raises ClusterError for a cluster that cannot be joined.
     """
@@ -64,8 +64,8 @@ def connect(address: str | None) -> None:
 def start_own(cpus: int | None = None) -> None:
     """Start a Ray that listens on loopback alone, behind a token that only its processes know.
 
-    What it writes lies in a folder of its own, which goes with it. `cpus` is by default the number of the machine's.
-    Raises ClusterError, with what is lacking, where it cannot start.
+    It writes to a folder of its own, which is removed with it. `cpus` is by default the number of the machine's CPUs.
+    Raises ClusterError, naming what is missing, if it cannot start.
     """
     _check_loopback()
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray's own file would be readable by all
@@ -96,12 +96,12 @@ def _check_loopback() -> None:
 
 
 def short_folder() -> str:
-    """A new folder for a folder of Ray's, which Ray opens to all, for this user alone; its path is short.
+    """A new folder with a short path, only for this user; Ray's own folder in it would be open to all.
 
     The paths of the sockets in it have 107 bytes at most.
 
     Raises:
-        ClusterError: None can be made.
+        ClusterError: No such folder can be made.
     """
     places = [os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp", os.environ.get("XDG_RUNTIME_DIR", "")]
     for place in places:
@@ -126,7 +126,7 @@ def _store_settings(folder: str) -> dict[str, Any]:
 
 
 def end_own(folder: str) -> None:
-    """End the Ray of this run's own, with all its processes, and remove its folder."""
+    """End this run's private Ray with all its processes, and remove its folder."""
     if folder in _own:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,10 +134,10 @@ def end_own(folder: str) -> None:
 
 
 def leave(status: int) -> None:
-    """End this process at once if it has a Ray of its own; another process ends that Ray and removes its folder.
+    """End this process at once if it has a private Ray; another process ends that Ray and removes its folder.
 
-    The signal that ends it may have ended parts of Ray too, and a process that loses them, or waits for them to take
-    leave, is ended by Ray, with another status.
+    The signal that ends this process may have ended parts of Ray too. If the process lost them or waited for them, Ray
+    would end it with another status.
     """
     node = ray._private.worker._global_node
     if _own and node is not None:
@@ -162,7 +162,7 @@ def _join(address: str) -> None:
 
 
 def _init(address: str, **settings: Any) -> None:
-    # Ray tells, as a warning, that it asks for a token, which is as it should be.
+    # Ray warns that it asks for a token, which is intended.
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     with handlers_kept():  # Ray's would print C++ addresses and abort
         ray.init(address=address, log_to_driver=False, logging_level="WARNING", **settings)
@@ -173,7 +173,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_listening(address: str) -> None:
-    """Raises OSError where nothing listens, as Ray would try for two minutes; ValueError for what is no address."""
+    """Raise OSError if nothing listens, because Ray would try for two minutes, and ValueError for a wrong address."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -183,9 +183,9 @@ def _check_listening(address: str) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Ask in a process of its own, as a call into Ray waits for what does not answer, deaf to Ctrl-C.
+    """Ask in a process of its own, because a call into Ray waits for an answer without heeding Ctrl-C.
 
-    Raises OSError where nobody answers as Ray does.
+    Raises OSError if no Ray answers.
     """
     asking = [sys.executable, "-P", "-c", ASK, address]
     try:
@@ -198,7 +198,7 @@ def _check_answers(address: str) -> None:
 
 
 def trial_resources(options: RunOptions) -> dict[str, float]:
-    """CPU and GPU share of a trial. Raises ClusterError for a share that no machine has, nor any that may yet start."""
+    """CPU and GPU share of a trial. Raises ClusterError for a share that no present or startable machine has."""
     machines = [*_present(), *(machine for machine, _ in _startable())]
     largest = {kind: max(float(machine.get(kind, 0)) for machine in machines) for kind in ("CPU", "GPU")}
     shares = {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial}
@@ -214,15 +214,15 @@ def trial_resources(options: RunOptions) -> dict[str, float]:
 
 
 def slots(resources: Mapping[str, float]) -> int:
-    """How many trials run at once on the machines that are there now; at least 1."""
+    """How many trials run at once on the present machines; at least 1."""
     total = ray.cluster_resources()
     return max(1, min(int(total.get(kind.upper(), 0) / share) for kind, share in resources.items() if share))
 
 
 def most_slots(resources: Mapping[str, float]) -> int:
-    """How many trials may ever run at once, on the machines that are there or on all that the cluster may start."""
+    """How many trials may ever run at once, on the present machines or on all that the cluster may start."""
     now = sum(_slots_of(machine, resources) for machine in _present())
-    later = sum(count * _slots_of(machine, resources) for machine, count in _startable())  # those of now among them
+    later = sum(count * _slots_of(machine, resources) for machine, count in _startable())  # the present ones included
     return max(1, now, later)
 
 
@@ -233,7 +233,7 @@ def _slots_of(machine: Mapping[str, float], resources: Mapping[str, float]) -> i
 def check_nodes(folder: Path) -> None:
     """Ask every other machine of the cluster whether it sees the run's folder and has the code of this process.
 
-    Machines that join later are asked as their first trial starts. Raises ClusterError with the first answer of no.
+    Machines that join later are asked when their first trial starts. Raises ClusterError with the first refusal.
     """
     here = ray.get_runtime_context().get_node_id()
     mark = folder / f".seen-{uuid.uuid4().hex}"
@@ -269,9 +269,9 @@ def _present() -> list[Mapping[str, float]]:
 
 
 def _startable() -> list[tuple[dict[str, float], int]]:
-    """(resources, greatest number) of each kind of machine that the cluster may start, as `ray up` tells its head.
+    """(resources, greatest number) of each kind of machine that the cluster may start, as `ray up` wrote on its head.
 
-    Ray itself does not say: a cluster with nothing to do may have no CPU at all. Known on the head alone.
+    Ray itself does not report this: an idle cluster may have no CPU at all. Known only on the head.
     """
     if not ray_constants.ENABLE_RAY_CLUSTER or not LAUNCHED.expanduser().exists():
         return []

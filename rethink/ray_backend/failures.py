@@ -1,4 +1,4 @@
-"""What a trial's failure was, told by the process that saw it to the one that decides: a line, and may it pass."""
+"""A trial's failure as its process reports it to the scheduler: one line, and whether a restart may cure it."""
 
 import contextlib
 import errno
@@ -18,7 +18,7 @@ class TrialError(Exception):
         reason: One line: the exception and what it says.
         may_pass: Whether a restart may cure it. A lost process or machine, a file system that fails and a lack of
             memory may pass; whatever else the trial's own code raises would be raised again.
-        full_disk: The file that a full disk had no space for, if that was it.
+        full_disk: The file that did not fit on a full disk, if that was the failure.
     """
 
     def __init__(self, reason: str, may_pass: bool, full_disk: str | None = None) -> None:
@@ -30,7 +30,7 @@ class TrialError(Exception):
 
     @classmethod
     def of(cls, error: BaseException) -> "TrialError":
-        """What this exception means for the trial in whose code it arose."""
+        """The failure that this exception means for the trial whose code raised it."""
         full = isinstance(error, OSError) and error.errno in FULL and error.filename
         said = traceback.format_exception_only(error)[-1].strip().splitlines() or [type(error).__name__]
         return cls(said[0], isinstance(error, _MAY_PASS) or _lacks_memory(error), str(full) if full else None)
@@ -38,7 +38,7 @@ class TrialError(Exception):
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """Turn whatever a trial's code raises into a TrialError; `sys.exit` too, which would end the process in silence."""
+    """Turn whatever a trial's code raises into a TrialError; `sys.exit` too, which would end the process silently."""
     try:
         yield
     except (Exception, SystemExit) as error:

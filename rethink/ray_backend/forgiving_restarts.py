@@ -16,7 +16,7 @@ def last_failure(trial: TuneTrial) -> TrialError:
     """The newest failure of a trial, from the files that Tune keeps on this machine."""
     try:
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    except Exception:  # Tune keeps Ray's own exceptions alone; and anything may go wrong in unpickling one
+    except Exception:  # Tune keeps only Ray's own exceptions, and unpickling one may raise anything
         return TrialError(_last_line(failures_text(trial)), may_pass=True)
     cause = getattr(error, "cause", None)
     if isinstance(cause, TrialError):
@@ -31,7 +31,7 @@ def failures_text(trial: TuneTrial) -> str:
     """All failures of a trial, each with its whole stack; empty if Tune could not keep them."""
     try:
         return Path(trial.error_file).read_text(errors="replace")
-    except (OSError, TypeError):  # there may be none
+    except (OSError, TypeError):  # there may be no such file
         return ""
 
 
@@ -42,7 +42,7 @@ def _last_line(text: str) -> str:
 class ForgiveProgress(tune.Callback):
     """Lets Tune's `max_failures` count the failures of a trial since it last got further than ever before.
 
-    Machines that go away, spot machines above all, then end no trial that gets on between two losses, and a trial that
+    So lost machines, spot machines above all, end no trial that makes progress between two losses, while a trial that
     fails at the same step again and again still ends.
     """
 

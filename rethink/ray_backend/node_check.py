@@ -9,9 +9,9 @@ from rethink.records.provenance import versions
 
 
 def check_node(seen: Path, wanted: Mapping[str, str]) -> None:
-    """Raises ClusterError, naming this machine, if it does not see that file or has other code or packages than those.
+    """Raise ClusterError, naming this machine, if it does not see that file or has other code or packages.
 
-    A trial that went on with other code would give rows that no single version of the code can repeat.
+    A trial that continued with other code would give rows that no single version of the code can repeat.
     """
     machine = socket.gethostname()
     if not seen.exists():
@@ -20,7 +20,7 @@ def check_node(seen: Path, wanted: Mapping[str, str]) -> None:
             "every machine shares"
         )
     here = versions()
-    compared = wanted.keys() - {"rethink"}  # its commit: another one may have the same code
+    compared = wanted.keys() - {"rethink"}  # its commit: different commits may have the same code
     differing = [name for name in sorted(compared) if here.get(name) != wanted[name]]
     if differing:
         told = "; ".join(f"{name} {here.get(name)}, not {wanted[name]}" for name in differing)

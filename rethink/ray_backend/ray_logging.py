@@ -1,4 +1,4 @@
-"""Ray's own log while trials run: into a file of the run, as the screen is the progress display's."""
+"""Ray's own log while trials run goes to a file of the run: the screen belongs to the progress display."""
 
 import contextlib
 import logging
@@ -13,9 +13,9 @@ _LOGGER = logging.getLogger("ray")
 
 @contextlib.contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Send what Ray and Tune log in this process, and what Ray's daemons tell it, to a file.
+    """Send what Ray and Tune log in this process, and the messages of Ray's daemons, to a file.
 
-    The file is made when there is something to say.
+    The file is made with the first message.
     """
     handler = _FileOrNothing(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -30,12 +30,12 @@ def logged_to(path: Path) -> Iterator[None]:
 
 
 def _log(told: Mapping[str, Any], ignore_prefix: bool) -> None:
-    """Take what a daemon tells, of a worker that died say: Ray would print it."""
+    """Log a daemon's message, on a dead worker for example, which Ray would print."""
     _LOGGER.warning("(%s) %s", told["pid"], "\n".join(told["lines"]))
 
 
 class _FileOrNothing(logging.FileHandler):
-    """A log that cannot be written, on a full disk perhaps, is no reason to end a sweep."""
+    """Does not end a sweep if the log cannot be written, for example on a full disk."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the user and the run's files hear of trials while Ray runs them."""
+"""Passes what happens to trials, while Ray runs them, to the user and to the run's files."""
 
 import contextlib
 from collections import Counter
@@ -32,7 +32,7 @@ class Reporter(tune.Callback):
         self._fault: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_run": self._run}  # Tune pickles its callbacks for a restore of its own; a display has no copy
+        return {"_run": self._run}  # Tune pickles its callbacks for its own restore; a display cannot be copied
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         self._display.update(spec_of(trial), result, result["time_total_s"])
@@ -43,13 +43,13 @@ class Reporter(tune.Callback):
         self._restarts[trial.trial_id] += 1
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """A trial has ended, or is given up as it waits for a restart that could not cure it."""
+        """A trial has ended, or is given up because a restart could not cure it."""
         try:
             if trial.status == Trial.PENDING:
                 self._fail(trial)
             else:
                 self._end(trial)
-        except Exception as error:  # Tune would take it for a failure of the trial
+        except Exception as error:  # Tune would treat it as a failure of the trial
             self._fault = error
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
@@ -71,7 +71,7 @@ class Reporter(tune.Callback):
         self._run.record_outcome(spec.spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
 
     def _keep_stack(self, trial: Trial) -> str:
-        """Where the stacks of a trial's failures are now."""
+        """Keep the stacks of a trial's failures; returns where they are."""
         path = self._run.error_file(spec_of(trial).spec_id)
         try:
             path.write_text(failures_text(trial))
@@ -81,7 +81,7 @@ class Reporter(tune.Callback):
 
 
 class Silence(TrialProgressCallback):
-    """In the place of Tune's own lines, some of which no verbosity silences."""
+    """Replaces Tune's own lines, some of which no verbosity silences."""
 
     def _print(self, msg: str) -> None:
         pass
@@ -89,7 +89,7 @@ class Silence(TrialProgressCallback):
 
 @contextlib.contextmanager
 def faults_of_the_sweep() -> Iterator[None]:
-    """Raise what ended the sweep itself, a full disk perhaps, in place of what Tune makes of it."""
+    """Raise the error that ended the sweep itself, such as a full disk, instead of Tune's."""
     try:
         yield
     except (TuneError, OSError) as error:

@@ -20,9 +20,9 @@ class StopAtInterpolation(TrialScheduler):
     """Stops each trial in the epoch in which it fits 100% of its training set, or `epochs_after_fit` epochs later.
 
     Diverged trials and those at max_epochs or max_steps stop as well. Of the waiting trials, a restarted one included,
-    the one with the largest expected cost is next. What is not at its end is left to the inner scheduler (default:
-    FIFO). Records in the run directory why each trial stops, before it stops it: a decision that cannot be written
-    (OSError) ends the sweep, and is taken again when the run is resumed.
+    the one with the largest expected cost is next. Trials that are not at their end are left to the inner scheduler
+    (default: FIFO). It records in the run directory why each trial stops, before it stops it: a decision that cannot be
+    written (OSError) ends the sweep, and is made again when the run is resumed.
 
     Tune restarts a trial that fails; one that fails by an error that a restart cannot cure is stopped instead. A full
     disk under the run, or its loss, ends the sweep.
@@ -63,10 +63,10 @@ class StopAtInterpolation(TrialScheduler):
         """A trial has failed, whether it is to be restarted or not.
 
         Raises:
-            OSError: The disk under the run is full, or the run's folder has gone: no other trial can go on.
+            OSError: The disk of the run is full, or the run's folder is gone: no other trial can continue.
         """
         self._inner.on_trial_error(tune_controller, trial)
-        if not self._run.run_file.exists():  # not the folder: Tune makes that again for its own files
+        if not self._run.run_file.exists():  # not the folder, which Tune recreates for its own files
             raise FileNotFoundError(errno.ENOENT, "The run has gone", str(self._run.root))
         failure = last_failure(trial)
         if failure.full_disk and Path(failure.full_disk).is_relative_to(self._run.root):
@@ -89,7 +89,7 @@ class StopAtInterpolation(TrialScheduler):
 
 
 class HalvingInCells(FIFOScheduler):
-    """Stops the trials that do not pass a rung, each ranked inside its cell; an inner scheduler of the above."""
+    """Stops the trials that do not pass a rung, each ranked inside its cell; used inside StopAtInterpolation."""
 
     def __init__(self, rungs: Rungs) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class HalvingInCells(FIFOScheduler):
 def longest_first(costs: Mapping[TrialSpec, float]) -> list[dict[str, Any]]:
     """Tune's configurations of trials with these expected costs, so that no long one is left alone at the end.
 
-    Tune asks the scheduler for one trial at a time and then fills its free slots in this order all the same.
+    Tune asks the scheduler for only one trial at a time, and fills its other free slots in this order.
     """
     ordered = sorted(costs.items(), key=lambda item: -item[1])
     return [{"spec": spec.to_dict(), "expected_cost": cost} for spec, cost in ordered]

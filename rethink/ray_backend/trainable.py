@@ -17,20 +17,20 @@ from rethink.trial.settings import TrialSettings
 from rethink.trial.trial import Trial
 
 STATE_FILE = "state.pt"
-NOTES = "notes"  # of a result: lines that the user is told once
+NOTES = "notes"  # key of a result: lines that are shown to the user once
 
 
 class NetworkTrainable(tune.Trainable):
     """Trains the network of `config["spec"]` and reports its newest record at most every `report_seconds`.
 
-    Rows and checkpoints go to the run directory by the trial's own hand, not through Tune, whose bookkeeping loses
-    finished trials when the driver dies. Tune's save and restore serve the schedulers that pause trials.
+    The trial itself writes rows and checkpoints to the run directory, not Tune, whose bookkeeping loses finished trials
+    when the driver dies. Tune's save and restore serve the schedulers that pause trials.
     """
 
     def setup(self, config: dict[str, Any], settings: TrialSettings, entries: Entries) -> None:
         """Get the process ready. Raises ClusterError for code or packages that differ from the run's.
 
-        What fails here is the machine's: the trial may be restarted elsewhere. What fails in `step` is the trial's own.
+        A failure here is the machine's: the trial may be restarted elsewhere. A failure in `step` is the trial's own.
         """
         check_node(RunDirectory(settings.run).run_file, settings.versions)
         entries.register()
@@ -70,7 +70,7 @@ class NetworkTrainable(tune.Trainable):
             trial.close()
 
     def _begun(self) -> Trial:
-        """The trial of `config`, built when it is first asked for."""
+        """The trial of `config`, built at its first use."""
         if self._trial is None:
             self._trial = Trial(TrialSpec.from_dict(self.config["spec"]), self._settings, self._store)
         return self._trial

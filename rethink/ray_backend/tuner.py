@@ -1,4 +1,4 @@
-"""Trials by Ray Tune: joins a Ray, and has it run every trial until the last one has ended."""
+"""Trials by Ray Tune: joins a Ray, and lets it run every trial until the last one has ended."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ def run_trials(
     rungs: Rungs | None,
     reporter: Reporter,
 ) -> None:
-    """Have Ray Tune run trials until the last one has ended, those first that should take longest.
+    """Let Ray Tune run trials until the last one has ended, the longest first.
 
     Args:
         run: Where the trials write.
@@ -41,7 +41,7 @@ def run_trials(
         options: The run's.
         resources: A trial's share of CPUs and GPUs, as `connect` returned it.
         rungs: The decisions of successive halving so far, if the sweep asked for it.
-        reporter: What hears of every report and every end.
+        reporter: Receives every report and every end.
     """
     settings = TrialSettings(
         run=run.root,
@@ -81,10 +81,10 @@ def run_trials(
 
 
 def _report_seconds(options: RunOptions, trials: int) -> float:
-    """Least time between two reports of a trial, of which so many run at once at most.
+    """Least time between two reports of a trial, if at most so many run at once.
 
-    A report costs the controller 1 ms and 1 µs for each of these trials (docs/scaling.md): by default it has half of
-    its time left. Rarer reports delay nothing but the display, as a trial at its end reports at once.
+    A report costs the controller 1 ms, and 1 µs for each of these trials (docs/scaling.md): by default the controller
+    is busy for half of its time. Rarer reports delay only the display, because a trial reports its end at once.
     """
     if options.report_seconds is not None:
         return options.report_seconds
@@ -94,7 +94,7 @@ def _report_seconds(options: RunOptions, trials: int) -> float:
 def connect(options: RunOptions, folder: Path) -> dict[str, float]:
     """Join Ray; return the CPU and GPU share of a trial. Raises ClusterError if some machine cannot run the trials."""
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # trials write their own TensorBoard files
-    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # of trials under way when the sweep ended: a stack for each
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # else a stack for each trial that runs when the sweep ends
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # with verbose=0 this silences Tune: Progress speaks ...
     logging.getLogger("ray.tune").setLevel(logging.ERROR)  # ... and `rethink resume` takes the place of Tuner.restore
     cluster.connect(options.ray_address)

@@ -1,4 +1,4 @@
-"""What a sweep is: its blocks of trials, axes that are searched, and which trials are given up."""
+"""Sweeps as data: blocks of trials, axes that are searched, and the rule that gives trials up."""
 
 from rethink.records.halving import SuccessiveHalving
 from rethink.sweep.random_search import log_uniform

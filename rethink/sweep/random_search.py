@@ -9,7 +9,7 @@ from rethink.errors import SpecError
 from rethink.randomness.streams import generator
 from rethink.spec import shown
 
-DIGITS = 3  # significant: what one would type
+DIGITS = 3  # significant ones, as one would type
 
 
 def log_uniform(low: float, high: float, samples: int, seed: int = 0) -> list[float]:

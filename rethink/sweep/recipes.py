@@ -1,4 +1,4 @@
-"""The protocol: what a sweep leaves open is filled from a named recipe, the model's and the data set's own entries."""
+"""The protocol: fills the fields that a sweep leaves open, from a named recipe, the model and the data set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from rethink.data import sources
 from rethink.errors import SpecError
 from rethink.spec import MAX_SEED, SEEDS, TrialSpec
 
-NOT_OF_A_SPEC = ("protocol", "replicate")  # what fills several fields of a spec at once
+NOT_OF_A_SPEC = ("protocol", "replicate")  # each fills several fields of a spec at once
 IMAGENET_EPOCH = 1_281_167  # training images of ILSVRC 2012
 
 PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
@@ -24,9 +24,9 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
         "gradient_clip": 2.0,
         "normalization": "unit",
     },
-    # The scripts of the project that this one re-does: batches of 32, the whole image resized to 299 pixels a side,
-    # pixels by ImageNet's mean and deviation, the auxiliary loss computed and then overwritten. Where it augments, it
-    # flips and turns by up to 25 degrees (sweeps/imagenet_regularization.py).
+    # The scripts of the project that this one repeats: batches of 32, the whole image resized to 299 pixels a side,
+    # pixels by ImageNet's mean and deviation, the auxiliary loss computed and then overwritten. Their augmentation is
+    # flips and rotation by up to 25 degrees (sweeps/imagenet_regularization.py).
     "seed": {
         "optimizer": "sgd",
         "batch_size": 32,
@@ -65,7 +65,7 @@ def complete(fields: Mapping[str, Any]) -> TrialSpec:
 
 
 def _of_recipe(name: str | None, entry: models.ModelEntry, *, is_jpeg: bool) -> dict[str, Any]:
-    """The recipe of that name without what this model or data set has not: an auxiliary classifier, a view."""
+    """The recipe of that name, without a view or auxiliary classifier if the data set or model does not have one."""
     if name is None:
         return {}
     if not isinstance(name, str) or name not in PROTOCOLS:
@@ -77,7 +77,7 @@ def _of_recipe(name: str | None, entry: models.ModelEntry, *, is_jpeg: bool) -> 
 def _seeds(fields: Mapping[str, Any]) -> Mapping[str, int]:
     """A replicate is a fresh training subset, corruption, initialization and batch order, all by one number.
 
-    Trials of one replicate share them over levels, networks of one size and regularizers, so that pairs stay paired.
+    Trials of one replicate share them over levels, regularizers and networks of one size, so that they form pairs.
     """
     number = fields.get("replicate")
     if number is None:

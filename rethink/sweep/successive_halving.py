@@ -18,11 +18,11 @@ SEARCHED = ("learning_rate", *SEEDS)  # trials that differ in these alone are ra
 
 
 class Rungs:
-    """The decisions on the trials of each cell at each rung, in the order in which the trials came in.
+    """The decisions on the trials of each cell at each rung, in the order in which the trials arrived.
 
     Which trials stop depends on that order, as in every asynchronous search; the rows that a trial leaves do not. So
-    each decision is given to `keep`, which writes it down, before anyone acts on it, and no trial is judged twice at
-    one rung, whatever happened to it or to the search since.
+    each decision goes to `keep`, which writes it down, before it takes effect. No trial is judged twice at one rung,
+    whatever happens to it or to the search later.
     """
 
     def __init__(self, halving: SuccessiveHalving, keep: Callable[[Decision], None]) -> None:
@@ -33,11 +33,11 @@ class Rungs:
     def passes(self, spec: TrialSpec, row: Mapping[str, Any]) -> bool:
         """Take a trial's row into account; whether the trial may train on.
 
-        At a rung it may if its accuracy is at or above the (1 - 1 / reduction factor) quantile of those decided on
-        there before. A trial that has interpolated, or that ends here of its own, is not judged, but counts.
+        At a rung it may if its accuracy is at or above the (1 - 1 / reduction factor) quantile of the earlier decisions
+        there. A trial that has interpolated, or that ends here by itself, is not judged, but counts.
 
         Raises:
-            OSError: The decision could not be written down: it has not been taken.
+            OSError: The decision could not be written, so it does not hold.
         """
         if row["epoch"] not in self.halving.rungs(row["epoch"]):
             return True
@@ -53,7 +53,7 @@ class Rungs:
         self._rung(spec, decision.epoch).setdefault(spec.spec_id, decision)
 
     def take_rows(self, spec: TrialSpec, rows: Sequence[Mapping[str, Any]], given_up: int | None) -> None:
-        """Count what a trial's rows show, should its decisions be lost: it passed each rung that its rows go beyond.
+        """Count what a trial's rows show if its decisions were lost: it passed each rung before its last row.
 
         Args:
             spec: The trial's.

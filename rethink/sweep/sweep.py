@@ -59,9 +59,9 @@ class Sweep:
 
 
 def check_sweep(sweep: Any) -> None:
-    """Raise SpecError unless it is a Sweep whose fields have the form that they should; no value is looked at."""
+    """Raise SpecError unless it is a Sweep whose fields have the right form; the values of specs are not checked."""
     if not isinstance(sweep, Sweep):
-        raise SpecError(f"{shown(sweep)} is no sweep: give a Sweep")
+        raise SpecError(f"{shown(sweep)} is not a sweep: give a Sweep")
     name, halving = sweep.name, sweep.halving
     if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
         raise SpecError(f"sweep name {shown(name)} is not allowed: a text of one line, without /")
@@ -80,7 +80,7 @@ def _check_blocks(owner: str, blocks: Any) -> None:
     if not isinstance(blocks, list | tuple):
         raise SpecError(f"{owner} = {shown(blocks)} is not allowed: a list of blocks")
     if not blocks:
-        raise SpecError(f"{owner} has no block, and so no trial")
+        raise SpecError(f"{owner} has no block, so it has no trial")
     for block in blocks:
         if not isinstance(block, Mapping) or not all(isinstance(field, str) for field in block):
             raise SpecError(f"{owner}: block {shown(block)} is not allowed: values by field of TrialSpec")

@@ -2,9 +2,9 @@
 
     torch's zip | b"rethink-checkpoint" | format number, 2 bytes, big-endian | SHA-256 of the zip, 32 bytes
 
-torch does not look at the CRCs in its zip: it would load altered weights without a word. The checksum lies in the same
-file, so that one rename replaces both, and behind the zip, whose directory is looked for from its end: `torch.load`
-reads the file without this module. It is SHA-256, so that one pass also gives the file's own, which names a start.
+torch ignores the CRCs in its zip: it would load altered weights without an error. The checksum is in the same file, so
+that one rename replaces both. It follows the zip, whose directory is searched from the end, so `torch.load` can read
+the file without this module. It is SHA-256, so that one pass also gives the file's own, which names a start.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ Content = TypeVar("Content")
 
 
 class NotWhole(RunError):
-    """A checkpoint that is damaged, or not the one that should be there."""
+    """A checkpoint that is damaged, or another one than expected."""
 
 
 class TrialState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a trial's checkpoint says: whose it is, and where the trial was."""
+    """The content of a trial's checkpoint: which trial it belongs to, and the state of its training."""
 
     run_id: str
     spec_id: str
     spec: dict[str, Any]
-    data_sha256: str  # of the content of the data that it was trained on
+    data_sha256: str  # of the content of the data set that it was trained on
     training: dict[str, Any]  # Training.state_dict
     rows: list[dict[str, Any]]  # all of them so far: their files may be lost
 
@@ -55,12 +55,12 @@ class StartState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_checkpoint(path: Path, content: TrialState | StartState, previous: Path | None = None) -> None:
-    """Write a file that takes its name only when it is whole and synced.
+    """Write a file that gets its name only when it is complete and synced.
 
     Args:
         path: The file.
-        content: What it says.
-        previous: The name that the file takes that has `path` so far; none: it is replaced.
+        content: What to write.
+        previous: New name of the file that is at `path` so far; none: it is replaced.
 
     Raises:
         OSError: It could not be written, as on a full disk.
@@ -75,12 +75,12 @@ def write_checkpoint(path: Path, content: TrialState | StartState, previous: Pat
 
 
 def read_checkpoint(path: Path, kind: type[Content]) -> tuple[Content, str]:
-    """The content of a file of `write_checkpoint`, on the CPU, and the file's SHA-256.
+    """The content of a file that `write_checkpoint` wrote, on the CPU, and the file's SHA-256.
 
     Raises:
         NotWhole: It has no checksum, another one, or another format number.
-        RunError: It is whole, but holds something else.
-        OSError: It cannot be read, or is no plain file.
+        RunError: It is complete, but holds something else.
+        OSError: It cannot be read, or is not a plain file.
     """
     with open_plain(path) as file:
         sha256 = _compared(path, file)
@@ -89,7 +89,7 @@ def read_checkpoint(path: Path, kind: type[Content]) -> tuple[Content, str]:
     try:
         return as_kind(loaded, kind), sha256
     except ValueError as error:
-        raise RunError(f"{path} is no checkpoint of this kind: {error}") from None
+        raise RunError(f"{path} is not a checkpoint of this kind: {error}") from None
 
 
 def ends_like_checkpoint(file: IO[bytes]) -> bool:
@@ -98,15 +98,15 @@ def ends_like_checkpoint(file: IO[bytes]) -> bool:
 
 
 def load_tensors(path: Path, file: IO[bytes], awaited: str) -> Any:
-    """What `torch.load` reads, where it is numbers and tensors alone.
+    """What `torch.load` reads, if it holds nothing but numbers and tensors.
 
     Raises:
         RunError: It is something else, or asks to run code; `awaited` says what it should be.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch's, of the protocol that a stranger chose
+        with warnings.catch_warnings(action="ignore"):  # torch warns of the pickle protocol of foreign files
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged archive raises is torch's affair
+    except Exception as error:  # torch raises different exceptions for damaged archives
         asked = re.search(r"GLOBAL (\S+)", str(error))
         damaged = f"it is not {awaited}, or it is damaged"
         why = f"it asks to run {asked[1]}; weights are numbers and nothing else" if asked else damaged
@@ -118,12 +118,12 @@ def _save(content: Mapping[str, Any], file: "_Summed") -> None:
         torch.save(content, file)  # type: ignore[arg-type]  # it calls these methods alone
     except RuntimeError:
         if file.error is not None:
-            raise file.error from None  # torch tells of a position in the file instead
+            raise file.error from None  # torch reports a position in the file instead
         raise
 
 
 def _trailer(file: IO[bytes]) -> bytes:
-    """The last bytes of a file, as many as a trailer has; fewer of a shorter file."""
+    """The last bytes of a file, as many as a trailer has, or fewer if the file is shorter."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _TRAILER.size))
     return file.read()
@@ -150,7 +150,7 @@ def _compared(path: Path, file: IO[bytes]) -> str:
 
 
 class _Summed:
-    """A file to write to that sums up what goes through, and keeps the error that torch swallows."""
+    """A writable file that hashes what is written, and keeps the error that torch swallows."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

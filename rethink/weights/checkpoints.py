@@ -1,4 +1,4 @@
-"""The two newest checkpoints of a trial: where one is damaged, the other is taken."""
+"""The two newest checkpoints of a trial: if one is damaged, the other is used."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ Taken = TypeVar("Taken")
 class Checkpoints:
     """`newest` and, until the trial has ended, the one before it.
 
-    The older one is a whole state of the same trial: going on from it repeats rows, bit for bit.
+    The older one is a complete state of the same trial: resuming from it repeats rows, bit for bit.
     """
 
     newest: Path
@@ -28,16 +28,16 @@ class Checkpoints:
         return self.newest.with_name(f"{self.newest.name}.previous")
 
     def write(self, state: TrialState, is_last: bool) -> None:
-        """Write the newest one. The last one of a trial needs none before it. Raises OSError."""
+        """Write the newest one. With the last one of a trial, the one before it is dropped. Raises OSError."""
         write_checkpoint(self.newest, state, self.previous)
         if is_last:
             self.previous.unlink(missing_ok=True)
 
     def take(self, read: Callable[[Path], Taken]) -> tuple[Taken | None, list[str]]:
-        """What `read` makes of the newest whole one, and a line for each that is not, which is set aside.
+        """What `read` returns for the newest intact checkpoint, and a line for each damaged one, which is set aside.
 
         Args:
-            read: Takes a path; raises NotWhole or OSError for a file that is not to be used.
+            read: Takes a path; raises NotWhole or OSError for a file that cannot be used.
         """
         told: list[str] = []
         for path in (self.newest, self.previous):
@@ -66,7 +66,7 @@ def read_state(path: Path, run_id: str, spec: TrialSpec, data_sha256: str) -> tu
 
 
 def read_start(path: Path, spec: TrialSpec) -> dict[str, Any]:
-    """What a spec's trial starts from, as its run keeps it. Raises RunError, naming a cure, for what it is not."""
+    """The start of a spec's trial, as its run keeps it. Raises RunError, naming a cure, if it is damaged or another."""
     try:
         start, _ = read_checkpoint(path, StartState)
         if (start.spec_id, start.start_from) != (spec.spec_id, spec.start_from):

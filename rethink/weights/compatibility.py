@@ -12,7 +12,7 @@ OPTIMIZER_STATES = {"sgd": {"momentum_buffer"}, "rmsprop": {"mean_square", "mome
 
 
 def check_start(file: WeightFile, spec: TrialSpec) -> None:
-    """Raise SpecError if nothing is left to train from the file on, or it holds the state of another optimizer."""
+    """Raise SpecError if the file is already at the spec's limit, or holds the state of another optimizer."""
     for name, done in (("max_epochs", file.epoch), ("max_steps", file.steps)):
         limit = getattr(spec, name)
         if limit is not None and done >= limit:
@@ -28,7 +28,7 @@ def check_start(file: WeightFile, spec: TrialSpec) -> None:
 def check_start_fits(file: WeightFile, spec: TrialSpec, classes: int) -> None:
     """Raise SpecError if the weights or the optimizer's state are not those of the spec's network.
 
-    torch gives state to weights by their number in the optimizer alone, and its fused steps do not look at shapes.
+    torch assigns state to weights by their number in the optimizer, and its fused steps do not check shapes.
     """
     check_weights_fit(file, spec, classes)
     if file.optimizer is None:

@@ -10,7 +10,7 @@ from rethink.weights.weight_file import WeightFile
 
 
 def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
-    """The sweep of one trial that trains on from a file of weights, to be overridden in these fields.
+    """The sweep of one trial that trains on from a file of weights; `fields` will override its own.
 
     What belongs to another protocol or data set than those asked for is left open.
     """

@@ -20,7 +20,7 @@ from rethink.training.evaluation import Evaluator, Scores
 from rethink.weights.compatibility import check_weights_fit
 from rethink.weights.weight_file import WeightFile
 
-# Of a file that does not say what it holds.
+# For a file that does not say what it holds.
 SEED_NETWORK = {"protocol": "seed", "dataset": "imagenet", "model": "inception_v3"}
 _OF_TRAINING = (
     "random_crop",
@@ -36,7 +36,7 @@ _OTHER_DATA = "         not the images, or not in the form, that it was trained 
 
 
 class Evaluated(NamedTuple):
-    """What was evaluated on, and the scores by split. `is_own`: what the network was trained on; none: unknown."""
+    """The data of an evaluation, and the scores by split. `is_own`: the network was trained on it; none: unknown."""
 
     spec: TrialSpec
     images: dict[str, int]
@@ -46,9 +46,9 @@ class Evaluated(NamedTuple):
 
 
 def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
-    """The file's own spec with these fields in their place; a file without one is the seed's Inception V3.
+    """The file's own spec with these fields replaced; a file without a spec is the seed's Inception V3.
 
-    So images are seen as they were in training, unaugmented. Raises SpecError for a field that does not fit.
+    So the network sees images as in training, unaugmented. Raises SpecError for a field that does not fit.
     """
     if file.spec is None:
         return complete({**SEED_NETWORK, **fields})
@@ -59,7 +59,7 @@ def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
 
 
 def told_of_maker(file: WeightFile) -> list[str]:
-    """A line that says what is assumed of a file that does not say how it was trained."""
+    """A line that says what is assumed about a file that does not say how it was trained."""
     if file.spec is not None:
         return []
     return [f"{file.path} does not say how it was trained: by the seed's scripts, where no option says otherwise"]

@@ -1,4 +1,4 @@
-"""Export of a trial's weights as safetensors, with a model card in JSON that says what they are."""
+"""Export of a trial's weights as safetensors, with a model card in JSON that describes them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ BEST = ("test_accuracy", "test_top5_accuracy")
 def export_trial(run: RunDirectory, trial: str, folder: Path) -> tuple[Path, Path]:
     """Write `<trial's name>.safetensors` and `.json` from the trial's newest checkpoint; return both paths.
 
-    `trial` is a spec id, the beginning of one, or a trial's name. Raises SpecError for none or several, and for a trial
-    without a checkpoint, or with one that is damaged or not its own.
+    `trial` is a spec id, the beginning of one, or a trial's name. Raises SpecError unless that names exactly one trial,
+    and for a trial without a checkpoint, or with one that is damaged or not its own.
     """
     record = run.read_run()
     spec = _find(record.specs, trial)
@@ -68,12 +68,12 @@ def _find(specs: Sequence[TrialSpec], trial: str) -> TrialSpec:
         return found[0]
     choices = [f"{spec.spec_id} ({spec.name})" for spec in found or specs]
     more = f" and {len(choices) - MOST_CHOICES} more" if len(choices) > MOST_CHOICES else ""
-    what = "stands for several trials" if found else "is no trial of this run"
+    what = "stands for several trials" if found else "is not a trial of this run"
     raise SpecError(f"{trial!r} {what}; choose from {', '.join(choices[:MOST_CHOICES])}{more}")
 
 
 def _metrics(run: RunDirectory, spec: TrialSpec, steps: int, attainable: float) -> dict[str, Any]:
-    """What was measured of these weights or, where no row was due at their step, of the trial before it."""
+    """The last row at or before the step of these weights, and the best values until then."""
     rows = [row for row in rows_of(run.read_attempts(spec.spec_id)).values() if row["steps"] <= steps]
     if not rows:
         return {"last_row": None}

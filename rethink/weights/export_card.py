@@ -1,4 +1,4 @@
-"""The model card of an export: JSON that says what the weights beside it are, with checksums of them and of itself."""
+"""The model card of an export: JSON that describes the weights beside it, with checksums of them and of itself."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ class _Data(msgspec.Struct):
 
 
 class Card(msgspec.Struct, kw_only=True):
-    """What is read of a card."""
+    """The fields of a card that are read."""
 
     trial: str
     spec: dict[str, Any]
@@ -56,13 +56,13 @@ def card_path(weights: Path) -> Path:
 
 
 def card_text(said: Mapping[str, Any]) -> bytes:
-    """A card as it is written: what is said, the format, and the card's own checksum. Raises ValueError for NaN."""
+    """A card as it is written: these fields, the format, and the card's own checksum. Raises ValueError for NaN."""
     card = {"format": FORMAT, "version": VERSION, **said}
     return (json.dumps({**card, "card_sha256": _checksum(card)}, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_card(path: Path) -> tuple[Card, bool]:
-    """What a card says, and whether that is what was written, by its own checksum.
+    """The content of a card, and whether its own checksum shows that it is unaltered.
 
     Raises:
         SpecError: It cannot be read, is of another format or version, or a field is missing or not what it should be.
@@ -79,7 +79,7 @@ def read_card(path: Path) -> tuple[Card, bool]:
     except RethinkError:
         raise
     except ValueError as error:
-        raise SpecError(f"{path} is no card of exported weights, or damaged: {error}") from error
+        raise SpecError(f"{path} is not a card of exported weights, or damaged: {error}") from error
     if len(card.data.class_names) != card.data.classes:
         told = f"data.class_names has {len(card.data.class_names)} names, data.classes is {card.data.classes}"
         raise SpecError(f"{path} is damaged: {told}")

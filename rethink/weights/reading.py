@@ -1,4 +1,4 @@
-"""Reading a file of weights, whatever form it has. Nothing in it is ever run."""
+"""Reading a file of weights in any of three forms. Nothing in it is ever run."""
 
 import hashlib
 from io import BufferedReader
@@ -25,14 +25,14 @@ from rethink.weights.weight_file import (
     of_state,
 )
 
-SEED_KEYS = ("model_state_dict", "optimizer_state_dict", "epoch", "step_count")  # what is read of the seed's form
+SEED_KEYS = ("model_state_dict", "optimizer_state_dict", "epoch", "step_count")  # what is read from the seed's form
 
 
 KINDS = f"an export ({EXPORT_SUFFIX} with its .json), a run's checkpoint (.pt) or a dict with {', '.join(SEED_KEYS)}"
 
 
 class _Seed(msgspec.Struct):
-    """What is read of the seed's form."""
+    """The fields that are read from the seed's form."""
 
     model_state_dict: dict[str, torch.Tensor]
     optimizer_state_dict: _Optimizer
@@ -66,7 +66,7 @@ def _read_export(path: Path, file: BufferedReader) -> WeightFile:
     file.seek(0)
     try:
         model = safetensors.torch.load(file.read())
-    except Exception as error:  # what a damaged file raises is safetensors' affair
+    except Exception as error:  # safetensors raises different exceptions for damaged files
         raise SpecError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     _check_numbers(path, model)
     counts = card.place.epoch, card.place.steps, card.place.images_seen
@@ -74,7 +74,7 @@ def _read_export(path: Path, file: BufferedReader) -> WeightFile:
     weights = WeightFile(path, sha256, spec, model, None, *counts, data)
     check_weights_fit(weights, spec, card.data.classes)
     if not is_unaltered:
-        what = "what it says of network, image size, classes and steps may be untrue"
+        what = "its network, image size, classes and steps may be wrong"
         raise SpecError(f"{card_path(path)} was altered: its own checksum does not fit; {what}")
     return weights
 

@@ -32,7 +32,7 @@ class _Optimizer(msgspec.Struct):
 
 
 class _Training(msgspec.Struct):
-    """What is read of a trial's state."""
+    """The fields that are read from a trial's state."""
 
     model: dict[str, torch.Tensor]
     optimizer: _Optimizer
@@ -43,7 +43,7 @@ class _Training(msgspec.Struct):
 
 @dataclass(frozen=True)
 class WeightFile:
-    """The content of one file. `spec` is none where the file does not say what its network was trained by."""
+    """The content of one file. `spec` is none if the file does not say how its network was trained."""
 
     path: Path
     sha256: str  # of the file
@@ -56,7 +56,7 @@ class WeightFile:
     data: Mapping[str, Any] | None = None  # what it was trained on: content_sha256 and, of an export, class_names
 
     def start_state(self, spec: TrialSpec) -> dict[str, Any]:
-        """What `Training.start_from` takes. `check_start` and `check_start_fits` tell whether it may."""
+        """What `Training.start_from` takes. `check_start` and `check_start_fits` check that it fits."""
         images = self.steps * spec.batch_size if self.images_seen is None else self.images_seen
         place = {"epoch": self.epoch, "steps": self.steps, "images_seen": images}
         return {
@@ -67,7 +67,7 @@ class WeightFile:
 
 
 def of_state(path: Path, state: TrialState, sha256: str) -> WeightFile:
-    """The weights of a trial's checkpoint, read from `path`. Raises SpecError for what no training leaves."""
+    """The weights of a trial's checkpoint, read from `path`. Raises SpecError for content that no training writes."""
     training = _as(_Training, path, state.training)
     spec = _spec_of(path, state.spec)
     if spec.spec_id != state.spec_id:
@@ -97,13 +97,13 @@ def _plain(optimizer: _Optimizer) -> dict[str, Any]:
 
 
 def _check_numbers(path: Path, tensors: Tensors) -> None:
-    """Raise SpecError for NaN, infinity, and what is no array with memory of its own (a file can name a huge one)."""
+    """Raise SpecError for NaN, infinity, and arrays without memory of their own (a file can declare a huge one)."""
     for name, tensor in tensors.items():
         is_array = type(tensor) in (torch.Tensor, nn.Parameter) and tensor.layout == torch.strided
         if not is_array or tensor.is_nested or tensor.device.type != "cpu" or tensor.dtype not in _NUMBERS:
-            raise SpecError(f"{path} is refused: its {name} is no array of numbers")
+            raise SpecError(f"{path} is refused: its {name} is not an array of numbers")
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-            raise SpecError(f"{path} is refused: its {name} says {tensor.numel():,} numbers, and has fewer")
+            raise SpecError(f"{path} is refused: its {name} declares {tensor.numel():,} numbers, but holds fewer")
     lost = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if lost:
         told = f"{len(lost)} of {len(tensors)} tensors are not finite (NaN or infinity), such as {lost[0]}"

@@ -1,4 +1,4 @@
-"""A run in which every text that a file may hold is markup, as if a stranger had sent it."""
+"""A run in which every text of its files is markup, as if a stranger had sent it."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ FIELDS = (
     *("sweep", "variant", "command", "package", "version", "dataset", "content", "class"),  # of run.json
     *("model", "host", "device", "error", "example"),
 )
-NAME = "<img src=x onerror=window.hurt=1>&'\"$"  # of its folder, where no / may be
+NAME = "<img src=x onerror=window.hurt=1>&'\"$"  # of its folder, so it has no /
 
 
 def live(field: str) -> str:

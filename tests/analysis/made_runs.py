@@ -86,7 +86,7 @@ def imagenet_spec(**changes: Any) -> TrialSpec:
 
 
 def make_run(root: Path, specs: Sequence[TrialSpec], **changes: Any) -> RunDirectory:
-    """A run that asked for these specs and has begun none."""
+    """A run of these specs in which no trial has begun."""
     run = RunDirectory(root)
     run.create(made_record(specs, **changes))
     return run
@@ -110,7 +110,7 @@ def write_trial(
 
 
 def log_of_ray(run: RunDirectory, one: TrialSpec, records: Sequence[Record], start: str = "start-001") -> None:
-    """The log that Ray keeps of a trial: rows among much else, not of every epoch."""
+    """The log that Ray keeps of a trial: rows of some epochs, among much else."""
     folder = run.tune / start / one.name
     folder.mkdir(parents=True)
     lines = [json.dumps({**row.to_dict(), "done": False, "config": {"spec": one.to_dict()}}) for row in records]

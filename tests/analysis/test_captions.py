@@ -1,4 +1,4 @@
-"""What a caption says of repetitions: an interval speaks only of what was drawn anew."""
+"""What a caption says about repetitions: an interval covers only what was drawn anew."""
 
 import pandas as pd
 import pytest

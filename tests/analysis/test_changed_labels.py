@@ -1,4 +1,4 @@
-"""The share of changed labels stands where a level does; trials that can never fit have a reason of their own."""
+"""The share of changed labels is shown with every level; trials that can never fit have their own stop reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""docs/dataframes.md is what the code describes."""
+"""docs/dataframes.md is what the code writes."""
 
 from analysis.schema.columns import EPOCHS, TRIALS
 from analysis.schema.document import DOCUMENT, document

@@ -1,4 +1,4 @@
-"""Curves, rates and tables: what is drawn and printed are the rows' own numbers, when the trials contain them."""
+"""Curves, rates and tables draw and print the rows' own numbers, if the trials contain them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -230,7 +230,7 @@ def test_trials_out_of_steps_are_among_those_that_reached_a_limit(tmp_path: Path
 
 
 def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_same(tmp_path: Path) -> None:
-    """All tables at once, of trials that also differ in what no table has a column for."""
+    """All tables at once, of trials that also differ in an option for which no table has a column."""
     networks: list[dict[str, Any]] = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
     fields = [*INPUTS, {"label_corruption": 0.5}, *REGULARIZED[1:], {"weight_decay": 1e-4}]
     random = [{**one, "label_corruption": 1} for one in REGULARIZED[1:3]]

@@ -1,4 +1,4 @@
-"""What is damaged, lost or another's in a run's folder is named and counted, and no number is made of it."""
+"""Damaged, lost or foreign files in a run's folder are named and counted, and give no numbers."""
 
 import json
 import os

@@ -25,7 +25,7 @@ COMPARISONS = ("inputs", "batch_norms", "regularizers", "imagenet", "levels", "r
 
 @pytest.fixture
 def run(tmp_path):
-    """At level 0 both seeds fit, at 0.5 one of two, at 1 none has begun."""
+    """At level 0 both seeds fit, at 0.5 one of two fits, at 1 no trial has begun."""
     specs = [spec(label_corruption=level, seed=seed, max_epochs=30) for level in (0, 0.5, 1) for seed in (0, 1)]
     run = make_run(tmp_path / "demo", specs)
     for one, epochs, fit, error in zip(
@@ -170,7 +170,7 @@ def test_a_users_matplotlibrc_changes_no_byte(run, tmp_path):
 
 
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
-    name = r"$x_{$\frac"  # an even number of $, and what between them is no mathematics
+    name = r"$x_{$\frac"  # an even number of $ with text between them that is not mathematics
     specs = [spec(model=name, dataset=name, label_corruption=level) for level in (0, 0.5, 1)]
     run = make_run(tmp_path / "demo", specs)
     drawn = draw_runs([run.root], tmp_path / "drawn")

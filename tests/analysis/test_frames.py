@@ -369,7 +369,7 @@ def test_a_trial_begun_from_a_file_has_no_lost_rows(tmp_path):
         ({"train_samples": None}, [], None),
         ({"train_samples": None}, [10, 16], 2),
         ({"train_samples": None}, [10], None),
-        ({"train_samples": None}, [30, 32], 2),  # of a row after an epoch, whatever came before
+        ({"train_samples": None}, [30, 32], 2),  # from a row after an epoch, whatever came before
         ({"max_epochs": 1}, [10], 1),
         ({"max_steps": None}, [10], 1000),
         ({"start_from": "ab" * 32}, [], None),

@@ -1,4 +1,4 @@
-"""ImageNet's figure and tables: the variants that are there, their own numbers, and the published ones beside them."""
+"""ImageNet's figure and tables: the variants of the trials, their own numbers, and the published ones beside them."""
 
 import re
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ STEPS = [10, 16, 20, 30, 32, 40]
 
 
 def made(folder: Path, fields: Sequence[dict[str, Any]], seeds: Sequence[int] = (0,)) -> RunDirectory:
-    """Step-limited trials, tested at 10, 20, 30 and 40 steps, best at 30; each trial a point below the one before."""
+    """Step-limited trials, tested at 10, 20, 30 and 40 steps, best at 30; each trial one point below the previous."""
     specs = [imagenet_spec(**one, seed=seed) for one in fields for seed in seeds]
     run = make_run(folder / "made", specs, sweep="imagenet_regularization")
     for number, one in enumerate(specs):

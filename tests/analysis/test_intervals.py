@@ -27,5 +27,5 @@ def test_fewer_than_two_have_none(values):
 
 def test_equal_values_are_their_own_interval():
     assert mean_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
-    low, high = mean_interval([0.1, 0.1, 0.1])  # whose computed deviation is not 0
+    low, high = mean_interval([0.1, 0.1, 0.1])  # their computed deviation is not 0
     assert low == high == pytest.approx(0.1)

@@ -1,4 +1,4 @@
-"""SQL over the frames: the issue's own example, formats that lose nothing, and the trap of right-censored trials."""
+"""SQL over the frames: examples, formats that lose nothing, and the trap of right-censored trials."""
 
 import io
 import json
@@ -241,7 +241,7 @@ def test_large_whole_numbers_and_decimals_keep_every_digit(run):
         assert all(number in encoded(answer, form).decode() for number in [*numbers, "12345678901234567890.12"])
 
 
-@pytest.mark.parametrize("name", ["🦊", "caf\udce9"])  # the second: bytes that are no UTF-8
+@pytest.mark.parametrize("name", ["🦊", "caf\udce9"])  # the second: bytes that are not UTF-8
 def test_a_run_of_any_name_is_asked(run, name):
     folder = run.root.rename(run.root.with_name(name))
     (asked,) = set(query(load(folder), "select run from trials")["run"])

@@ -1,4 +1,4 @@
-"""The report of any run, begun or not, says what is there and what is missing; the browser's tests look at it."""
+"""The report of any run, begun or not, shows its content and what is missing; the browser's tests look at it."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Slowdowns: trial by trial, on common random numbers, and open where the rows leave them open."""
+"""Slowdowns: trial by trial, on common random numbers, and null where the rows leave them open."""
 
 import itertools
 import math

@@ -54,7 +54,7 @@ def test_no_trial_is_dropped_from_n(tmp_path):
     counts = {name: cell[name] for name in ("n", "fitted", "censored", "diverged", "failed", "unfinished")}
     assert counts == {"n": 6, "fitted": 1, "censored": 2, "diverged": 1, "failed": 1, "unfinished": 2}
     assert cell["unfitted_from"] == 0
-    # a failed or running trial's network is half trained: its error is no result, and n says so
+    # a failed or running trial's network is half trained: its error is not a result, and n leaves it out
     assert (cell["test_error_n"], cell["test_error_mean"], cell["gap_n"]) == (2, 0.375, 1)
     text = to_text(table)
     assert "1/6" in text
@@ -178,7 +178,7 @@ def test_intervals_of_error_and_gap_need_two_seeds(tmp_path):
 
 
 def test_trials_that_are_not_over_are_at_risk_up_to_their_last_epoch(tmp_path):
-    """By hand: the unstarted trial says nothing; the failed one leaves after 5, so S is 1/2 after 10, 0 after 20."""
+    """By hand: the unstarted trial adds nothing; the failed one leaves after 5, so S is 1/2 after 10, 0 after 20."""
     specs = [spec(seed=seed, max_epochs=40) for seed in range(4)]
     run = make_run(tmp_path / "demo", specs)
     write_trial(run, specs[0], epochs=12, fit=10)  # trained on

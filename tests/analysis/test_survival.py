@@ -68,7 +68,7 @@ def test_without_censoring_the_median_is_that_of_the_sample(values):
 
 
 def test_three_trials_do_not_bound_the_median_from_above():
-    """All three fit below the median with probability 1/8: the last of them is no bound at 97.5%."""
+    """All three fit below the median with probability 1/8, so the last of them is not a bound at 97.5%."""
     assert median_epochs(kaplan_meier([4, 6, 9], [True] * 3)) == (6, 4, None)
 
 

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, and a page of it that is watched."""
+"""A real Chromium without a window, and a watched page of it."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ WAIT_MS = 20_000
 # Of a module, not of the session: while Playwright's sync API runs, no other test can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's own Chromium: Playwright's would be a download."""
+    """The machine's own Chromium: Playwright's would have to be downloaded."""
     found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if found is None:
         pytest.fail(f"no browser: none of {', '.join(CHROMIUMS)} is on the PATH (Debian's package: chromium)")

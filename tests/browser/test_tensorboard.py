@@ -58,7 +58,7 @@ def run(local_ray: None, tmp_path_factory: pytest.TempPathFactory, cache_dir: Pa
 
 @pytest.fixture(scope="module")
 def board(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """TensorBoard, started as README says, once it has read the whole run: its pages do not reload by themselves."""
+    """TensorBoard, started as docs/running.md says, after it has read the whole run: its pages do not reload."""
     specs = list(run.read_run().specs)
     log = tmp_path_factory.mktemp("tensorboard") / "log"
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(run.tensorboard)]
@@ -90,7 +90,7 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str | None:
 
 
 def _has_read(url: str, specs: list[TrialSpec]) -> bool:
-    """Whether it knows the last scalar that each trial wrote, and the examples."""
+    """Whether it has read the last scalar of each trial, and the examples."""
     scalars, images = (json.load(urlopen(f"{url}data/plugin/{plugin}/tags")) for plugin in ("scalars", "images"))
     return all(OUTCOMES[-1] in scalars.get(spec.name, ()) for spec in specs) and "examples" in images
 
@@ -150,7 +150,7 @@ def test_images_shows_the_examples_of_every_level(tab: Callable[[str], Page], bo
         expect(picture).to_be_visible()
         _wait_for(lambda picture=picture: picture.evaluate("img => img.complete && img.naturalWidth > 0"), tag)
         red, green, blue = np.moveaxis(_pixels(picture), 2, 0)
-        red_captions = (red > 200) & (green < 80) & (blue < 80)  # labels that are not the true ones
+        red_captions = (red > 200) & (green < 80) & (blue < 80)  # labels that differ from the true ones
         assert red_captions.any() == (level > 0)
 
 
@@ -173,5 +173,5 @@ def _expect_curves(chart: Locator, tag: str) -> None:
 
 
 def _pixels(element: Locator) -> npt.NDArray[np.int64]:
-    """(H, W, 3) as the element is seen."""
+    """(H, W, 3): a screenshot of the element."""
     return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB")).astype(np.int64)

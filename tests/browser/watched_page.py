@@ -1,4 +1,4 @@
-"""A browser page that writes down what goes wrong on it and whom it talks to."""
+"""A browser page that records its errors and the addresses of its requests."""
 
 from playwright.sync_api import ConsoleMessage, Page, Request, WebError
 

@@ -44,7 +44,7 @@ mount -t tmpfs -o mode=1777 none /dev/shm
 mount -t tmpfs none "$CHECKOUT"
 mkdir -p "$VENV"
 mount -t overlay -o "lowerdir=$HOST/lower,upperdir=$HOST/packages,workdir=$HOST/work" none "$VENV"
-rm -f "$VENV/.ready"  # of the checkout: what is tested is installed anew
+rm -f "$VENV/.ready"  # from the checkout: the tested code is installed anew
 cp "$HOST/host_key" /run/host_key
 chmod 600 /run/host_key
 cp "$HOST/sshd_config" /run/sshd_config
@@ -104,7 +104,7 @@ class Host:
         return f"rethink-{self.name}"
 
     def install(self) -> None:
-        """Lay its files and its cable."""
+        """Make its files and its cable."""
         for name in ("home/.ssh", "home/.config/pip", "tmp", "packages", "work"):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "tmp").chmod(0o1777)
@@ -149,12 +149,12 @@ class Host:
             time.sleep(0.2)
 
     def power_off(self) -> None:
-        """Everything on it ends at once, the SSH server included."""
+        """End everything on it at once, the SSH server included."""
         while _kill_all(self._namespace):
             time.sleep(0.05)
 
     def unplug(self) -> None:
-        """Pull its cable: it runs on, and hears and is heard no more."""
+        """Pull its cable: it keeps running, but its network is cut off."""
         _run("ip", "-n", LAPTOP, "link", "set", self.name, "down")
 
     def plug(self) -> None:
@@ -187,7 +187,7 @@ class Lab:
         self.key = self.laptop / ".ssh/id_ed25519"
 
     def __enter__(self) -> "Lab":
-        self._remove()  # what an interrupted test left
+        self._remove()  # left by an interrupted test
         for folder in (self.shared, self.key.parent):
             folder.mkdir(parents=True)
         _new_key(self.key)
@@ -220,7 +220,7 @@ class Lab:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The laptop's."""
+        """The environment of the laptop."""
         outside = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "RETHINK_"))}
         places = {"HOME": str(self.laptop), "RAY_TMPDIR": str(self.root / "tmp"), "TMPDIR": str(self.root / "tmp")}
         (self.root / "tmp").mkdir(exist_ok=True)

@@ -40,7 +40,7 @@ async def ports(address: str) -> list[int]:
 
 
 def answers(target: str) -> list[str]:
-    """Each distinct answer: `HTTP status`, `HTTP none` where no HTTP is spoken, and gRPC's status codes."""
+    """Each distinct answer: `HTTP status`, `HTTP none` without HTTP, and gRPC's status codes."""
     calls = {call(target, method) for method in CALLS}
     return sorted({f"HTTP {get(target, path)}" for path in PATHS} | calls)
 
@@ -51,7 +51,7 @@ def get(target: str, path: str) -> str:
             return str(answer.status)
     except urllib.error.HTTPError as error:
         return str(error.code)
-    except Exception:  # no HTTP
+    except Exception:  # not HTTP
         return "none"
 
 

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 AWS = ROOT / "cluster.yaml"
 BOTH = pytest.mark.parametrize("file", [AWS, ROOT / "cluster-ssh.yaml"], ids=lambda file: file.name)
 KINDS = pytest.mark.parametrize("kind", ["head", "worker"])
-HERE = "203.0.113.7/32"  # the address that README's commands let SSH
+HERE = "203.0.113.7/32"  # the address for which the commands of docs/cluster.md allow SSH
 TOKEN = "~/.ray/auth_token"
 
 
@@ -116,7 +116,7 @@ def test_three_values_are_left_to_set_and_each_stands_in_one_place() -> None:
 
 @dataclass(frozen=True)
 class Account:
-    """A mocked account with what README's commands make in it, and the file as Ray's launcher completes it."""
+    """A mocked account after the commands of docs/cluster.md, and the file as Ray's launcher completes it."""
 
     ec2: Any
     image: str
@@ -142,7 +142,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         patch.setenv("AWS_ACCESS_KEY_ID", "mock")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "mock")
         patch.setenv("HOME", str(home))  # Ray writes the key pair there
-        patch.setattr(ray_aws.time, "sleep", lambda seconds: None)  # half a minute, for IAM's sake
+        patch.setattr(ray_aws.time, "sleep", lambda seconds: None)  # it would wait half a minute for IAM
         for cache in (ray_aws_caches.resource_cache, ray_aws_caches.client_cache, ray_aws._get_subnets_or_die):
             cache.cache_clear()
         ec2 = boto3.client("ec2", read(AWS)["provider"]["region"])
@@ -175,7 +175,10 @@ def test_only_ssh_lets_anyone_in_and_only_from_where_the_user_said(account: Acco
     }
     assert used == {account.group}
     groups = account.ec2.describe_security_groups()["SecurityGroups"]
-    assert {group["GroupName"] for group in groups} == {"default", "rethink"}  # Ray makes none, which would let all in
+    assert {group["GroupName"] for group in groups} == {
+        "default",
+        "rethink",
+    }  # Ray would make one that lets everyone in
     for group in groups:
         for rule in group["IpPermissions"]:
             outside = [source["CidrIp"] for source in rule["IpRanges"]] + rule["Ipv6Ranges"] + rule["PrefixListIds"]
@@ -203,7 +206,7 @@ def test_machines_start_closed_and_encrypted_and_nothing_is_left_of_them(account
         head = instance["InstanceType"] == account.node_config("head")["InstanceType"]
         assert instance["ImageId"] == account.image
         assert instance.get("InstanceLifecycle") == (None if head else "spot")
-        assert ("IamInstanceProfile" in instance) == head  # no worker may start machines
+        assert ("IamInstanceProfile" in instance) == head  # workers may not start machines
         assert instance["MetadataOptions"]["HttpTokens"] == "required"
         assert [group["GroupId"] for group in instance["SecurityGroups"]] == [account.group]
         assert all(mapping["Ebs"]["DeleteOnTermination"] for mapping in instance["BlockDeviceMappings"])

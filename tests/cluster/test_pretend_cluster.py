@@ -60,7 +60,7 @@ class Cluster:
         return int(said[1]) if said else 0
 
     def start(self, name: str, *options: str, train_samples: int = 800) -> "subprocess.Popen[str]":
-        """Submit the sweep from the laptop, and go on."""
+        """Submit the sweep from the laptop, without waiting for it."""
         own = ["--name", name, "--train-samples", str(train_samples), *options]
         return self.begin("submit", "sweeps/label_corruption.py", "--", *SWEEP, *own)
 
@@ -78,13 +78,13 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     root = Path(tempfile.mkdtemp(prefix="lab-"))
     with Lab(root) as lab:
-        lab.on_laptop(["sh", "-c", "umask 077; ray get-auth-token --generate"])  # as README says
+        lab.on_laptop(["sh", "-c", "umask 077; ray get-auth-token --generate"])  # as docs/cluster.md says
         yield Cluster(lab)
     shutil.rmtree(root)
 
 
 class BetonWatch(threading.Thread):
-    """Notes every beton that any machine's cache ever holds, so that one that is written twice is seen."""
+    """Records every beton that any machine's cache ever holds, to detect one that is written twice."""
 
     def __init__(self, hosts: list[Host]) -> None:
         super().__init__(daemon=True)
@@ -114,7 +114,7 @@ def ends_well(process: "subprocess.Popen[str]", seconds: float = 400) -> str:
 
 
 def epochs(run: RunDirectory) -> pd.DataFrame:
-    """The data frame of all that was measured, without times, and without where and in how many attempts."""
+    """The data frame of all measurements, without times, machines and numbers of attempts."""
     frame = frames.load(run.root).epochs
     told = [*TIMING_COLUMNS, "run", "host", "attempt", "attempts", "started"]
     return frame.drop(columns=[name for name in told if name in frame]).reset_index(drop=True)
@@ -219,7 +219,7 @@ def test_a_stranger_neither_joins_nor_submits(cluster: Cluster, token: str | Non
         assert answer.returncode != 0, (how, answer.stdout)
         assert "\nI AM IN" not in answer.stdout, (how, answer.stdout)
     assert cluster.nodes() == 2
-    # The same way with the right token: what was refused is no accident.
+    # The same with the right token: the refusals above were not accidental.
     right = (cluster.lab.laptop / ".ray/auth_token").read_text().strip()
     answer = cluster.stranger.ssh(f"{path} export RAY_AUTH_MODE=token RAY_AUTH_TOKEN={right}; {attempts['to look']}")
     assert "I AM IN" in answer.stdout

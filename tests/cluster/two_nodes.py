@@ -9,7 +9,7 @@ import sys
 
 
 def made_for(environment: "os._Environ[str]") -> dict[str, str]:
-    """The environment for the nodes and for whoever joins them."""
+    """The environment for the nodes and for processes that join them."""
     outside = {name: value for name, value in environment.items() if not name.startswith("RAY_")}
     lock = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     return outside | lock | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # else Ray listens on every interface

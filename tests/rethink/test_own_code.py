@@ -1,4 +1,4 @@
-"""Own code: whatever it raises becomes one line that says whose it was, what it was and where."""
+"""Own code: any exception in it becomes one line that names the code, the exception and the place."""
 
 import json
 import os

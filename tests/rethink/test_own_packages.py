@@ -1,4 +1,4 @@
-"""Files of this package's names beside a user's sweep do no harm, or are named in one line."""
+"""Files with names of this package beside a user's sweep do no harm, or are named in one line."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def run(*command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A working directory with files that are in the way, and that say when they are run."""
+    """A working directory with conflicting files, which print when they are run."""
     for name in ("analysis", "sweeps"):
         (tmp_path / f"{name}.py").write_text("print('RUN BY MISTAKE')\nOWN = 1\n")
     (tmp_path / "my_sweep.py").write_text(SWEEP.format(first=""))

@@ -55,7 +55,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(
     with pytest.raises(SystemExit) as left:
         raise SystemExit(main([command, *arguments]))
     assert left.value.code in (1, 2)
-    sys.stdout.close()  # as Python's end does: it must not fail again
+    sys.stdout.close()  # as Python does at its end; it must not fail again
     error = capfd.readouterr().err
     assert error.endswith("standard output: No space left on device\n")
     assert error.count("\n") == 1

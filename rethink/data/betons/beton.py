@@ -1,4 +1,4 @@
-"""Beton: one split of a data set as an FFCV file on this machine, and what is known of it."""
+"""Beton: one split of a data set as an FFCV file on this machine, and what is known about it."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Indices = tuple[Annotated[int, Meta(ge=0)], ...]
 
 @dataclass(frozen=True)
 class Beton:
-    """One FFCV file, and what its sidecar says of it. Sample i is sample i of the source."""
+    """One FFCV file, and what its sidecar says about it. Sample i is sample i of the source."""
 
     path: Path
     samples: Count
@@ -40,9 +40,9 @@ class Beton:
     file_size: Count  # bytes
     checksum: Checksum  # BLAKE2b of the file
     jpeg: bool = False  # JPEG images of any size, `height` and `width` being the largest; else all have that size
-    skipped: tuple[str, ...] = ()  # broken image files that were left out, as asked
+    skipped: tuple[str, ...] = ()  # broken image files that were left out on request
     equal_images: tuple[Indices, ...] = ()  # JPEG: the samples of each group of two or more with equal bytes
-    files_checksum: Checksum | None = None  # BLAKE2b of the list of the image files it was made of; none: of no such
+    files_checksum: Checksum | None = None  # BLAKE2b of the list of its image files; none: it was not made of files
 
     @property
     def classes(self) -> int:
@@ -69,7 +69,8 @@ class PreparedData:
     def __post_init__(self) -> None:
         train, test = ((beton.height, beton.width) for beton in (self.train, self.test))
         if train != test and not self.train.jpeg:
-            raise DataError(f"{self.source}: train images are {train}, test images {test} (height, width); make one")
+            sizes = f"train images are {train}, test images {test} (height, width)"
+            raise DataError(f"{self.source}: {sizes}; bring both to one size")
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ class _Stamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def stamped_checksum(path: Path, expected: str, checksum: Checksum) -> str:
-    """The checksum of a file: `expected` if its stamp says so, else computed, and the stamp written anew."""
+    """The checksum of a file: `expected` if its stamp says so; otherwise it is computed and the stamp rewritten."""
     with contextlib.suppress(OSError, ValueError):  # missing or damaged
         if decode_json(read_plain(_stamp(path)), _Stamp) == _Stamp(_state(path), expected):
             return expected
@@ -28,7 +28,7 @@ def stamped_checksum(path: Path, expected: str, checksum: Checksum) -> str:
 
 
 def write_stamp(path: Path, checksum: str) -> None:
-    """Note that a file, as it is now, has that checksum. A folder that cannot be written gets no stamp."""
+    """Record the checksum of a file in its present state. A folder that cannot be written gets no stamp."""
     partial = _stamp(path).with_suffix(f".{os.getpid()}")
     try:
         partial.write_bytes(msgspec.json.encode(_Stamp(_state(path), checksum)))

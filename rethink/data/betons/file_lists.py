@@ -9,9 +9,9 @@ from rethink.files.checked_files import read_plain
 
 
 def write_file_list(path: Path, files: Iterable[Path], root: Path | None) -> str:
-    """Write the names, below `root` where they lie there; returns the list's checksum."""
+    """Write the names, relative to `root` where they lie below it; returns the list's checksum."""
     below = [file.relative_to(root) if root is not None and file.is_relative_to(root) else file for file in files]
-    content = b"".join(os.fsencode(file) + b"\0" for file in below)  # the one byte that no name has
+    content = b"".join(os.fsencode(file) + b"\0" for file in below)  # the one byte that no name contains
     path.write_bytes(content)
     return hashlib.blake2b(content).hexdigest()
 

@@ -1,7 +1,7 @@
 """Betons: each data set written once to FFCV files in a cache folder, and checked before FFCV opens them.
 
     <cache>/<source>-<fingerprint>/train.beton  test.beton   the samples, as FFCV writes them
-                                   train.files  test.files   the names of the image files, where it was made of such
+                                   train.files  test.files   the names of the image files, if it was made of files
                                    train.json   test.json    what is in the beton, and its checksum; written last
                                    lock                      held by the one process that writes
                                    *.stamp                   the checksum of a large beton as it is, see STAMPED
@@ -48,7 +48,7 @@ from rethink.errors import SpecError
 from rethink.files.user_cache import user_cache
 
 USUAL_WRITING = Writing()
-SOON = 10.0  # seconds to wait for another writer without a word
+SOON = 10.0  # seconds to wait for another writer without a message
 
 
 def prepare(
@@ -61,16 +61,19 @@ def prepare(
     """The betons of a source, verified; written first if they are missing or damaged. Any process may call it.
 
     `cache_dir` is by default the user's cache folder, `form` by default the usual one of a data set that is kept as
-    JPEG. Raises SpecError for an unknown source and for a form where images are kept uncompressed, and DataError for
-    data that cannot be had, that do not fit, or that cannot be written, and for betons that lack broken images unless
-    `writing` allows it.
+    JPEG.
+
+    Raises:
+        SpecError: The source is unknown, or a form is given for images that are kept uncompressed.
+        DataError: The data are missing, do not fit together or cannot be written; or the betons were written without
+            broken images and `writing` does not allow that.
     """
     prepared = _prepare(sources.get(source_name), data_dir, cache_dir, form, writing)
     skipped = len(prepared.train.skipped) + len(prepared.test.skipped)
     if skipped and not writing.skip_broken:
         raise DataError(
-            f"{source_name} was prepared without {skipped} broken images, listed in {prepared.train.path.parent}; say "
-            "--skip-broken to use it so, or replace them"
+            f"{source_name} was prepared without {skipped} broken images, listed in {prepared.train.path.parent}; give "
+            "--skip-broken to use it anyway, or replace them"
         )
     return prepared
 
@@ -92,7 +95,7 @@ def _prepare(
             return prepared
     except OSError as error:
         raise DataError(
-            f"cannot prepare {source.name} in {cache.folder} ({error}); mend that or choose another cache folder"
+            f"cannot prepare {source.name} in {cache.folder} ({error}); fix that or choose another cache folder"
         ) from error
 
 
@@ -133,7 +136,7 @@ def _load(cache: _Cache) -> PreparedData | None:
 
 
 def file_names(beton: Beton) -> list[str] | None:
-    """The names of the image files that a beton was made of, below its data directory, by sample; none: of no such.
+    """The names of the image files of a beton by sample, relative to its data directory; none: not made of files.
 
     Raises DataError for a list that is missing or altered.
     """

@@ -20,16 +20,16 @@ def write_split(
 ) -> CheckedSplit | JpegSamples:
     """Write the file; returns what describes it. `what` names the split in messages.
 
-    Raises DataError if the source's split and `form` do not go together, and what reading and writing raise.
+    Raises DataError if the source's split and `form` do not fit together, and what reading and writing raise.
     """
     if isinstance(split, FileSplit):
         if form is None:
-            raise DataError(f"{what} is image files of any size, but its source names no form to keep them in")
+            raise DataError(f"{what} consists of image files of any size, but its source declares no JPEG form")
         jpegs = JpegSamples(split, class_names, form, writing, what, root)
         jpegs.write(path)
         return jpegs
     if form is not None:
-        raise DataError(f"{what} is said to be kept as JPEG, but its source delivers no FileSplit")
+        raise DataError(f"the source of {what} declares a JPEG form, but delivers no FileSplit")
     samples = CheckedSplit(split, len(class_names), what)
     write_samples(path, samples)
     return samples

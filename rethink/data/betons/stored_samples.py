@@ -1,4 +1,4 @@
-"""What is stored in a beton, as it is: uint8 images and true labels, for looking at rather than training."""
+"""The stored content of a beton: uint8 images and true labels, for looking at rather than training."""
 
 import io
 import math

@@ -41,7 +41,7 @@ def verify(beton: Beton) -> None:
         raise DataError(f"{beton.path} was altered: its checksum is not that of its sidecar; {REBUILD}")
     version, _fields, _page_size, samples, table = header
     if (version, samples, table + samples * ALLOCATION_BYTES) != (FFCV_VERSION, beton.samples, beton.file_size):
-        raise DataError(f"{beton.path} is no FFCV file of {beton.samples} samples; {REBUILD}")
+        raise DataError(f"{beton.path} is not an FFCV file of {beton.samples} samples; {REBUILD}")
 
 
 @functools.cache

@@ -9,7 +9,7 @@ __all__ = ["decode_jpeg", "resize_crop"]
 
 
 def _library() -> Path:
-    ffcv = importlib.util.find_spec("ffcv")  # finds it, and imports nothing of it
+    ffcv = importlib.util.find_spec("ffcv")  # finds it without importing it
     assert ffcv is not None, "ffcv is a dependency of this package"
     (path,) = (path for folder in ffcv.submodule_search_locations or [] for path in Path(folder).glob("_libffcv*.so"))
     return path

@@ -1,6 +1,6 @@
-"""The one door to FFCV, made fit for many short trials in one process: it neither hangs, nor leaks, nor starts slowly.
+"""The only module that imports FFCV, patched for many short trials in one process: no hangs, no leaks, a fast start.
 
-What is mended here was measured on FFCV 1.0.2; a newer release may make it needless.
+The faults that it works around were measured on FFCV 1.0.2.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ import torch
 def _quick_import() -> Iterator[None]:
     """Import ffcv in 0.4 s instead of 4 s, and leave torch's thread count as it was.
 
-    `ffcv.fields.rgb_image` makes one numba.typed.Dict, which compiles for seconds and is read only from Python with
-    constant keys: a plain dict serves as well. Importing FFCV also sets torch's threads to 1.
+    `ffcv.fields.rgb_image` makes one numba.typed.Dict, which takes seconds to compile. Only Python reads it, with
+    constant keys, so a plain dict does as well. Importing FFCV also sets torch's threads to 1.
     """
     threads, typed_dict = torch.get_num_threads(), numba.typed.Dict
     numba.typed.Dict = dict
@@ -67,14 +67,14 @@ __all__ = [
 
 # FFCV compiles each stage of each loader; our stages are plain Python around kernels, see rethink/kernel.py.
 Compiler.set_enabled(False)
-# FFCV sets torch's threads to its own worker count, at every pass: a trial's thread count is not FFCV's to change.
+# FFCV sets torch's threads to its own worker count at every pass, which would change a trial's thread count.
 Compiler.set_num_threads = classmethod(lambda cls, n: None)
 
 
 def _manage_lean(manager: Any, reader: Any) -> None:
     """OSCacheManager.__init__ without the dictionaries and sets over all samples (1.28 million: 559 MB, 3 s).
 
-    Only the manager that knows pages, for FFCV's own cache, looks into those.
+    Only the manager of pages, for FFCV's own cache, reads those.
     """
     order = np.argsort(reader.alloc_table["ptr"])
     manager.reader = reader
@@ -93,7 +93,7 @@ class SafeEpochIterator(EpochIterator):
     """One pass of a loader: in FFCV's background thread, or batch by batch in the caller's own.
 
     FFCV's own iterator leaves the consumer waiting for ever when the thread dies, and the thread waiting for ever
-    when the consumer goes away. This one forwards exceptions, and stops at once when told to.
+    when the consumer goes away. This one forwards exceptions, and can be stopped at once.
     """
 
     def __init__(self, loader: Loader, order: Any, in_background: bool) -> None:
@@ -140,7 +140,7 @@ class SafeEpochIterator(EpochIterator):
             _raise(failure)
 
     def stop(self) -> None:
-        """End the thread, wherever it is, and wait until it is gone."""
+        """End the thread, whatever it is doing, and wait until it has ended."""
         self.iter_ixes = iter(())  # the thread sees an exhausted epoch ...
         self.terminate_event.set()
         while self.is_alive():  # ... and is never stuck in a full queue

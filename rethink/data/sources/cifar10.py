@@ -60,7 +60,7 @@ def _load(folder: Path) -> ImageData:
 
 
 def _check_plain(path: Path) -> None:
-    """Torchvision would open whatever is there."""
+    """Check that it is a plain file: torchvision would open anything."""
     try:
         check_plain(path)
     except OSError as error:
@@ -74,7 +74,7 @@ def _as_split(data_set: Any) -> ArraySplit:
 def _fingerprint(_data_dir: Path | None) -> str:
     from torchvision.datasets import CIFAR10
 
-    # Nothing but the published content is ever accepted, wherever it lies.
+    # Only the published content is accepted, from any folder.
     published = (CIFAR10.train_list, CIFAR10.test_list, CIFAR10.meta)
     return hashlib.sha256(repr(published).encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""Downloading through torchvision without its noise, and with an end."""
+"""Downloading through torchvision, without its progress bars and with a time limit."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 from rethink.errors import DataError
 from rethink.files.user_cache import user_cache
 
-TIMEOUT = 20.0  # seconds without any answer; torchvision itself would wait for ever
+TIMEOUT = 20.0  # seconds without an answer; torchvision itself would wait for ever
 
 
 def download_folder() -> Path:

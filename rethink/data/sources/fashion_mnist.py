@@ -74,7 +74,7 @@ def _download() -> Path:
 
 
 def _fingerprint(_data_dir: Path | None) -> str:
-    # Nothing but the published content is ever accepted, wherever it lies.
+    # Only the published content is accepted, from any folder.
     return hashlib.sha256("".join(file.md5 for file in FILES.values()).encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Reading IDX files (the format of MNIST and its heirs), plain or gzipped, whose content is known by its MD5."""
+"""Reading IDX files (the format of MNIST and its successors), plain or gzipped, whose content is checked by MD5."""
 
 import gzip
 import hashlib
@@ -40,7 +40,7 @@ class IdxFile:
 
 
 def _read_bytes(path: Path, expected: int) -> bytes:
-    """The content, unzipped, but not much more than expected: a few bytes may unzip to any number."""
+    """The content, unzipped up to little more than the expected size: a few bytes may unzip to any number."""
     try:
         with open_plain(path) as file, gzip.open(file) if path.suffix == ".gz" else file as content:
             return content.read(expected + 1)

@@ -1,4 +1,4 @@
-"""ImageData: what a source delivers: two splits of (image, label) samples, and the names of the classes."""
+"""ImageData, which a source delivers: two splits of (image, label) samples, and the names of the classes."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MAX_SIDE = 65_500  # libjpeg's
 
 
 class Split(Protocol):
-    """The samples of a train or test set by index, read one at a time: nothing says that they fit into memory."""
+    """The samples of a train or test set by index, read one at a time: they need not fit into memory."""
 
     def __len__(self) -> int: ...
 
@@ -32,8 +32,8 @@ class Split(Protocol):
 class JpegForm:
     """How a data set is kept as JPEG: larger images are scaled down to `max_side` (pixels; none: never).
 
-    What was scaled, or is no plain JPEG, is encoded anew at `quality`; every other file is kept byte for byte. Raises
-    SpecError for what no JPEG can be.
+    Images that were scaled or are not plain JPEG are encoded anew at `quality`; every other file is kept byte for byte.
+    Raises SpecError for values that JPEG does not allow.
     """
 
     max_side: int | None
@@ -95,7 +95,7 @@ class ArraySplit:
 
 
 def check_delivered(owner: str, data: Any) -> None:
-    """Raise DataError unless a source delivered an ImageData of two splits, and names that tell its classes apart.
+    """Raise DataError unless a source delivered an ImageData of two splits, with distinct names of its classes.
 
     The samples themselves are checked as they are written.
     """

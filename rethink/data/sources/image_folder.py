@@ -17,14 +17,14 @@ TREE = ImageTree(reads="image_folder reads train/CLASS/*.png and test/CLASS/*.pn
 
 @dataclass(frozen=True)
 class FolderSplit:
-    """A split read from image files, each when it is asked for.
+    """A split read from image files, each at its use.
 
     Reading raises DataError, naming the file, for one that cannot be read or has another size than the first.
     """
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
-    reference: Path  # whose size all must have
+    reference: Path  # all images must have its size
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,6 +1,6 @@
 """imagenet: an ILSVRC tree of train/WNID/*.JPEG, and of val/WNID/*.JPEG or val/*.JPEG with a ground-truth file.
 
-Any such tree will do, with any number of classes, Tiny ImageNet's too; it is kept as JPEG.
+Any such tree is accepted, with any number of classes, Tiny ImageNet's too; it is kept as JPEG.
 """
 
 from collections.abc import Sequence

@@ -42,7 +42,7 @@ class ImageSource:
 
 
 def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
-    """Raises SpecError for a data directory that none of these data sets reads."""
+    """Raise SpecError for a data directory that none of these data sets reads."""
     if data_dir is not None and not any(get(name).reads_data_dir for name in data_sets):
         readers = ", ".join(name for name in names() if get(name).reads_data_dir)
         without = f"{', '.join(sorted(data_sets))} reads no data directory"
@@ -52,7 +52,7 @@ def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
 
 
 def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
-    """What the source says that stands for its data. Raises SpecError where that is no text, or it raises."""
+    """The source's fingerprint of its data. Raises SpecError if it is not a text, or if the function raises."""
     with own_code(f"data set {source.name!r}: fingerprint(data_dir)"):
         told = source.fingerprint(data_dir)
     if not isinstance(told, str):
@@ -63,7 +63,7 @@ def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
 
 
 def open_data(source: ImageSource, data_dir: Path | None) -> ImageData:
-    """What the source delivers. Raises DataError where that is no data set, SpecError where `open` raises."""
+    """What the source delivers. Raises DataError if that is not a data set, SpecError if `open` raises."""
     with own_code(f"data set {source.name!r}: open(data_dir)"):
         data = source.open(data_dir)
     check_delivered(f"data set {source.name!r}", data)

@@ -18,10 +18,10 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn anew in an epoch (from 1): the crop's place, where `padding` is not none, mirroring and rotation.
+    """The random draws of an epoch (from 1): the crop's place, if `padding` is not none, mirroring and rotation.
 
-    Images of any size have `boxes`, drawn if `resized`; those of one size have `views`. What is seen of an image is
-    mirrored first, then turned.
+    Images of any size have `boxes`, drawn if `resized`; those of one size have `views`. The visible part is mirrored
+    first, then turned.
     """
 
     padding: int | None  # black pixels added on every side before the random crop; none: the centre crop
@@ -46,7 +46,7 @@ class Augmentation:
         return views
 
     def angles(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """(n,): by how many degrees each sample is turned, uniform from -rotation to rotation."""
+        """(n,): the angle of each sample in degrees, uniform from -rotation to rotation."""
         return self.rotation * (2 * counter.uniform(self._key(_ANGLE), indices) - 1)
 
     def boxes(

@@ -22,7 +22,7 @@ RINGS = 2  # sizes of batches whose memory is kept: training and evaluation
 
 
 class Batch(NamedTuple):
-    """n samples. `images` and `labels` are valid until the next batch is asked for: FFCV reuses their memory."""
+    """n samples. `images` and `labels` are valid until the next batch is requested: FFCV reuses their memory."""
 
     images: torch.Tensor  # (n, 3, side, side) float32, channels-last strides
     labels: torch.Tensor  # (n,) int64
@@ -30,12 +30,12 @@ class Batch(NamedTuple):
 
 
 class BetonStream:
-    """Reads one beton for many trials; all that a trial decides may change between passes. One pass at a time.
+    """Reads one beton for many trials; whatever a trial sets may change between passes. One pass at a time.
 
     FFCV leaks with every loader built, so a process keeps one stream per beton. `read_ahead` prepares batches in a
-    thread while the last one is used: for a GPU; on a CPU the thread would only take the training's own core.
+    thread while the last one is used. That helps on a GPU; on a CPU the thread would only take the training's own core.
     `readers` threads decode the images of a batch of JPEG; they end with the stream. Without `os_cache` nothing of the
-    file stays in memory: for one that is larger. None of these changes a byte. Raises what `verify` raises.
+    file stays in memory, for files larger than memory. None of these changes a byte. Raises what `verify` raises.
     """
 
     def __init__(self, beton: Beton, read_ahead: bool, readers: int = 1, os_cache: bool = True) -> None:
@@ -57,14 +57,14 @@ class BetonStream:
                 "label": [self._labels, ToTensor()],
             },
         )
-        # FFCV allocates its ring of batches anew for every pass; passes of one size can share one.
+        # FFCV allocates a new ring of batches for every pass; passes of one size can share one.
         self._rings = functools.lru_cache(maxsize=RINGS)(self._loader.graph.allocate_memory)
         self._loader.graph.allocate_memory = self._rings
         self._in_pass = False
         self.true_labels: npt.NDArray[np.int64] = np.ascontiguousarray(self._loader.reader.metadata["f1"])
         self._labels.table = self.true_labels
         if file is not None:
-            file.forget()  # what the checksum and the tables have left
+            file.forget()  # what reading the checksum and the tables left in the cache
 
     def configure(
         self,
@@ -89,9 +89,9 @@ class BetonStream:
         device: torch.device,
         augmentation: Augmentation | None = None,
     ) -> Iterator[Batch]:
-        """The samples of `order`, in that order, none lost, unaugmented unless asked; the last batch may be smaller.
+        """The samples of `order`, in that order, all of them, unaugmented by default; the last batch may be smaller.
 
-        Raises IndexError at once for an index outside the data set, RuntimeError if another pass is under way, and
+        Raises IndexError at once for an index outside the data set, RuntimeError if another pass has not ended, and
         PipelineError when a stage fails. Closing or dropping the iterator ends the pass and FFCV's thread.
         """
         _check_order(order, len(self.true_labels))
@@ -122,7 +122,7 @@ def _close(images: ImagePipeline, file: UncachedFile | None) -> None:
 
 
 def _check_order(order: npt.NDArray[np.int64], samples: int) -> None:
-    # FFCV would read beside the file: wrong labels, or a crash.
+    # FFCV would read outside the file: wrong labels, or a crash.
     if order.ndim != 1 or order.dtype != np.int64 or not order.size:
         raise IndexError(f"an order is a non-empty 1-d int64 array, not {order.dtype} of shape {order.shape}")
     if order.min() < 0 or order.max() >= samples:

@@ -20,7 +20,7 @@ def _look_up(indices, out, table):  # type: ignore[no-untyped-def]
 
 
 class LabelLookup(IntDecoder):
-    """Label decoder: the label that a table gives for the sample's index; the labels on disk stay as they are."""
+    """Label decoder: takes the label of a sample's index from a table; the labels on disk are not used."""
 
     def __init__(self, table: npt.NDArray[np.int64]) -> None:
         super().__init__()

@@ -12,12 +12,12 @@ from rethink.data.streams.uncached_file import UncachedFile
 
 
 class ImagePipeline(Protocol):
-    """What BetonStream asks of either kind."""
+    """The interface that BetonStream uses for both kinds."""
 
     operations: list[Any]  # of FFCV, the last gives (n, side, side, 3) float32
 
     def configure(self, side: int, pixels: PixelCorruption | None, normalization: str, view: str) -> bool:
-        """For all passes; true if the memory of batches changes. Raises ValueError for what cannot be read so."""
+        """Set what holds for all passes; true if the memory of batches changes. Raises ValueError for unfit values."""
 
     def augment(self, augmentation: Augmentation | None) -> None:
         """For the next pass."""
@@ -65,7 +65,7 @@ class JpegPipeline:
         if pixels is not None and pixels.kind != "none":
             raise ValueError(f"pixel corruption {pixels.kind} is for uncompressed images of one size, not JPEG")
         if side < 1:
-            raise ValueError(f"a view of {side} pixels is none")
+            raise ValueError(f"a view of {side} pixels is empty")
         before = self._views.side
         self._views.side, self._views.normalization, self._views.view = side, normalization, view
         return before != side

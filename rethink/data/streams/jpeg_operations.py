@@ -32,9 +32,10 @@ class JpegViews(SimpleRGBImageDecoder):
     """Image decoder: the `view` of each image, or the part that `augmentation` draws, scaled to `side` pixels a side,
     mirrored and turned as it draws, and normalized: (n, side, side, 3) float32.
 
-    All is done image by image, while it is in a processor's cache, by `readers` threads that live until `close`: each
-    thread that ever decoded costs FFCV some memory. Images come from FFCV's memory map, or from `file`. All attributes
-    may be changed between two passes of a loader. Raises PipelineError for an image that does not decode as a whole.
+    Each image is finished while it is in a processor's cache, by one of `readers` threads that live until `close`:
+    every new thread that decodes costs FFCV some memory. Images come from FFCV's memory map, or from `file`. All
+    attributes may be changed between two passes of a loader. Raises PipelineError for an image that does not decode
+    completely.
     """
 
     def __init__(self, path: Path, readers: int, file: UncachedFile | None) -> None:
@@ -89,7 +90,7 @@ class JpegViews(SimpleRGBImageDecoder):
                 self._file.read(begin, content)
                 source = content.ctypes.data
             if decode_jpeg(source, size, rows, columns, decoded_at, rows, columns, 0, 0, 1, 1, False, False):
-                raise PipelineError(f"the image of sample {index} in {self._path} is no whole JPEG")
+                raise PipelineError(f"the image of sample {index} in {self._path} is not a complete JPEG")
             box = (top, top + height, left, left + width)
             resize_crop(0, decoded_at, rows, columns, *box, view_at, self.side, self.side)
             if mirrored:
@@ -100,7 +101,7 @@ class JpegViews(SimpleRGBImageDecoder):
 
 
 def _announce(mapped: Any, images: list[list[int]]) -> None:
-    """Have the system read a batch's images, and no others, while the first are decoded."""
+    """Let the system read a batch's images, and no others, while the first are decoded."""
     for _, begin, size, *_ in images:
         first = begin - begin % mmap.PAGESIZE
         mapped.base.madvise(mmap.MADV_WILLNEED, first, begin + size - first)

@@ -30,7 +30,7 @@ def normalize(kind: str, images: npt.NDArray[Any], out: npt.NDArray[np.float32],
 
 @kernel
 def _shift_and_scale(images, out, shift, scale):  # type: ignore[no-untyped-def]
-    """(n, H, W, 3) integers -> float32, each pixel alone in float64; shift and scale (W · 3,) are those of a row."""
+    """(n, H, W, 3) integers -> float32, each pixel by itself in float64; shift and scale (W · 3,) are of a row."""
     rows, size = images.shape[0] * images.shape[1], images.shape[2] * 3
     pixels, result = images.reshape(rows, size), out.reshape(rows, size)
     for row in range(rows):
@@ -42,7 +42,7 @@ def _shift_and_scale(images, out, shift, scale):  # type: ignore[no-untyped-def]
 def _standardize(images, out, unit):  # type: ignore[no-untyped-def]
     """(n, H, W, C) integers, `unit` of which make a grey level, -> float32 of mean 0 and variance 1 per image.
 
-    The sums are exact whole numbers and every pixel is computed alone in float64: no processor can differ.
+    The sums are exact whole numbers and each pixel is computed by itself in float64, so all processors agree.
     """
     n, height = images.shape[0], images.shape[1]
     row_size = images.shape[2] * images.shape[3]

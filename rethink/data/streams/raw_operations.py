@@ -1,6 +1,6 @@
 """FFCV operations that read, crop and normalize images: plain-Python stages around compiled, cached kernels.
 
-FFCV compiles every pipeline anew for every loader (seconds, and 10 MB that never come back). Here, and in
+FFCV compiles every pipeline again for every loader (seconds, and 10 MB that are never freed). Here, and in
 corruption_operations.py, the work is in module-level numba kernels that are compiled once per machine; the operations
 only pass arrays to them. All their attributes may be changed between two passes of a loader.
 """

@@ -1,4 +1,4 @@
-"""Rotation of images: bilinear, in whole numbers alone, so that every processor gives the same bytes."""
+"""Rotation of images: bilinear, in integers only, so that every processor gives the same bytes."""
 
 import numpy as np
 import numpy.typing as npt

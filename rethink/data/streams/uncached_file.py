@@ -12,12 +12,12 @@ from rethink.files.checked_files import open_plain
 
 
 class UncachedFile:
-    """An open file; any thread may read. What other processes want to keep of the file is dropped as well."""
+    """An open file; any thread may read. Pages that other processes use are dropped from the page cache as well."""
 
     def __init__(self, path: Path) -> None:
         self._file = open_plain(path)
         self._path = path
-        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # read nothing that is not asked for
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # no read-ahead
 
     def read(self, start: int, buffer: npt.NDArray[np.uint8]) -> None:
         """Fill a contiguous buffer with the bytes from `start`. Raises OSError if the file ends before."""
@@ -30,7 +30,7 @@ class UncachedFile:
         self._drop(start, len(buffer))
 
     def forget(self) -> None:
-        """Drop whatever of the file is in the page cache, of other readings too."""
+        """Drop all pages of the file from the page cache, those of other readers too."""
         self._drop(0, os.fstat(self._file.fileno()).st_size)
 
     def close(self) -> None:

@@ -109,7 +109,7 @@ def test_bad_values_end_in_one_line(
 ) -> None:
     monkeypatch.setenv("RETHINK_STORAGE", str(tmp_path))
     cached = [] if "--cache-dir" in options else ["--cache-dir", str(cache_dir)]
-    with pytest.raises(SystemExit) as exit:  # argparse leaves by itself
+    with pytest.raises(SystemExit) as exit:  # argparse exits by itself
         raise SystemExit(run_sweep(SWEEP, [*cached, *options]))
     assert exit.value.code == 2
     error = capsys.readouterr().err
@@ -194,7 +194,7 @@ def test_an_existing_run_is_not_overwritten(
 def test_a_home_in_the_storage_is_expanded(
     said: str, tmp_path: Path, cache_dir: Path, local_ray: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No shell expands `--storage=~/x`. The run stops before its first trial: what matters is where it looked."""
+    """No shell expands `--storage=~/x`. The run stops before its first trial; the test checks where it looked."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RETHINK_STORAGE", "~/runs" if said == "environment" else "/proc/nowhere")
     (tmp_path / "runs/taken").mkdir(parents=True)
@@ -238,7 +238,7 @@ def test_blocks_are_crossed_and_united_without_repetition() -> None:
 
 
 def test_a_model_keeps_the_settings_of_its_own_blocks() -> None:
-    """No block written for another model is taken for it; a variant of one model takes any other in its place."""
+    """A block written for another model is not used for it; a variant of one model accepts any other model."""
     (alexnet,) = SWEEP.specs("default", {"model": ["alexnet_small"]})
     assert (alexnet.model, alexnet.label_corruption, alexnet.seed) == ("alexnet_small", 0.0, 1)
     both = SWEEP.specs("default", {"model": ["alexnet_small", "mlp_1x512"]})

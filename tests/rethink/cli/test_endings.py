@@ -1,4 +1,4 @@
-"""A sweep that is told to end by a signal ends: one line, no process left, and resume goes on as if undisturbed."""
+"""A signal ends a sweep: one line, no process is left, and resume continues as if undisturbed."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ MARK = "ENDED_BY_A_SIGNAL"
 
 
 def as_in_a_terminal() -> None:
-    """What the tests themselves may have been told to ignore, under `nohup` or in the background, counts again."""
+    """Restore signals that the tests themselves may ignore, under `nohup` or in the background."""
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -36,7 +36,7 @@ def start(*arguments: str, folder: Path) -> "subprocess.Popen[str]":
 
 @pytest.fixture
 def ended(tmp_path: Path) -> Iterator[None]:
-    """Whatever a failing test leaves of its sweeps is ended."""
+    """End what a failing test leaves of its sweeps."""
     yield
     for process in marked(tmp_path):
         with contextlib.suppress(psutil.NoSuchProcess):

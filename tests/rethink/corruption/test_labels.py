@@ -1,4 +1,4 @@
-"""Label corruption's laws: determinism, nesting, marginals."""
+"""The laws of label corruption: determinism, nesting, marginals."""
 
 import itertools
 

@@ -51,7 +51,7 @@ def test_gaussian_equals_the_quantiles_of_scipy(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_shuffled_pixels_are_one_permutation_of_all_images_and_both_splits(split: str) -> None:
     places = np.arange(120, dtype=np.uint8)
-    probe = np.repeat(places.reshape(1, 12, 10, 1), 3, axis=3)  # every pixel says where it came from
+    probe = np.repeat(places.reshape(1, 12, 10, 1), 3, axis=3)  # every pixel holds its original place
     permutation = corrupted("shuffled_pixels", probe, np.array([7]), split="train")[0, :, :, 0].ravel()
     assert sorted(permutation) == sorted(places)
     assert (permutation != places).any()
@@ -69,7 +69,7 @@ def test_permutations_keep_the_multiset_of_whole_pixels(kind: str) -> None:
 
 
 def test_random_permutations_are_uniform_and_each_images_own() -> None:
-    """Of 3 pixels there are 6 orders; 60,000 images take each about 10,000 times."""
+    """3 pixels have 6 orders; of 60,000 images about 10,000 take each."""
     probe = np.repeat(np.arange(3, dtype=np.uint8).reshape(1, 3, 1, 1), 3, axis=3).repeat(60_000, axis=0)
     result = corrupted("random_pixels", probe, np.arange(60_000))[:, :, 0, 0]
     counts = [int((result == order).all(1).sum()) for order in itertools.permutations(range(3))]
@@ -78,7 +78,7 @@ def test_random_permutations_are_uniform_and_each_images_own() -> None:
 
 
 def test_every_place_of_a_shuffle_is_as_likely() -> None:
-    """Where pixel 0 goes, over images: uniform over all places."""
+    """The place of pixel 0 is uniform over all places."""
     probe = np.zeros((20_000, 28, 28, 3), np.uint8)
     probe[:, 0, 0] = 255
     places = corrupted("random_pixels", probe, np.arange(20_000))[..., 0].reshape(20_000, -1).argmax(1)

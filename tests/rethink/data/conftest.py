@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture
 def disk_folder() -> Iterator[Path]:
-    """On a disk: /tmp may be in memory, where every file stays."""
+    """A folder on a disk: /tmp may be in memory, where files cannot leave the cache."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         yield Path(folder)

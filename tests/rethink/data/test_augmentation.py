@@ -1,4 +1,4 @@
-"""Augmentation: every view by (seed, epoch, index) alone, all places equally likely, and what NumPy would cut out."""
+"""Augmentation: views depend only on (seed, epoch, index), are uniform, and equal what NumPy cuts out."""
 
 import numpy as np
 import pytest

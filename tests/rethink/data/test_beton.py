@@ -36,7 +36,7 @@ def split(part: slice) -> ArraySplit:
 
 @pytest.fixture
 def opened(monkeypatch) -> list[str]:
-    """Registers the source "tiny" (30 + 10 images); the list grows whenever it is opened, that is: written anew."""
+    """Registers the source "tiny" (30 + 10 images); the list grows whenever it is opened, that is, written again."""
     monkeypatch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
     times: list[str] = []
 
@@ -186,7 +186,7 @@ def test_another_size_is_told_without_reading_the_file(opened, tmp_path, monkeyp
 
 
 def signed(change):
-    """Alters the sidecar's content, with a checksum that fits: as another version of this program would."""
+    """Alters the sidecar's content and its checksum, as another version of this program would."""
 
     def damage(path: Path) -> None:
         sidecar = json.loads(path.read_text())

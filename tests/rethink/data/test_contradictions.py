@@ -48,7 +48,7 @@ def make(**fields: Any) -> TrialSpec:
 
 
 def best_by_comparing(data: TrialData) -> float:
-    """Of what the trial's own stream delivers, every image is compared with every other."""
+    """Compares every image that the trial's own stream delivers with every other."""
     batch = next(data.train.batches(data.subset, len(data.subset), CPU))
     images, labels = batch.images.flatten(1).numpy(), batch.labels.tolist()
     equal = (images[:, None] == images[None]).all(2)

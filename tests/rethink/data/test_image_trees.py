@@ -1,4 +1,4 @@
-"""Trees of image files: all that is there is read in torchvision's order, or refused or named."""
+"""Trees of image files: every file is read in torchvision's order, refused, or named in a warning."""
 
 import contextlib
 import os
@@ -103,7 +103,7 @@ def test_a_file_of_every_suffix_is_read(source: str, tree: Path, suffix: str) ->
 
 
 def test_a_photo_takes_part_whatever_its_suffix(tmp_path: Path) -> None:
-    """What the fault looked like: half of the images were left out without a word."""
+    """A former fault: half of the images were left out silently."""
     tree = tmp_path / "tree"
     for split in ("train", "test"):
         for name in ("cat", "dog"):

@@ -1,4 +1,4 @@
-"""What becomes of one image file."""
+"""How one image file is stored or refused."""
 
 import io
 from pathlib import Path
@@ -157,8 +157,8 @@ def of_size(width: int, height: int):
 BROKEN = {
     "truncated": (lambda path: (save(made_image(0, 0), path), truncate(path)), "truncated"),
     "truncated PNG": (lambda path: (save(made_image(0, 0), path, "PNG"), truncate(path)), "truncated"),
-    "garbage": (make_garbage, "no image in a format that is known"),
-    "empty": (lambda path: path.write_bytes(b""), "no image in a format that is known"),
+    "garbage": (make_garbage, "not an image in a known format"),
+    "empty": (lambda path: path.write_bytes(b""), "not an image in a known format"),
     "a start only": (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0"), ""),
     "16 bits": (sixteen_bits, "PIL mode I;16"),
     "too many pixels": (many_pixels, "exceeds limit"),

@@ -1,4 +1,4 @@
-"""JPEG streams: every view is FFCV's own decoding and scaling of the box that is drawn, however it is read."""
+"""JPEG streams: every view equals FFCV's own decoding and scaling of the drawn box, however it is read."""
 
 import gc
 import mmap
@@ -129,7 +129,7 @@ def test_views_are_ffcvs_scaling_of_their_boxes(
 def test_the_whole_view_is_all_of_each_image_resized(
     make_stream: Make, beton: Beton, augmentation: Augmentation | None
 ) -> None:
-    """As torchvision's Resize((224, 224)) of the whole image has it, but for the resampling."""
+    """Equal to torchvision's Resize((224, 224)) of the whole image, except for the resampling."""
     stream = make_stream()
     stream.configure(224, stream.true_labels, None, "unit", "whole")
     views = grey_levels(read(stream, augmentation))
@@ -155,7 +155,7 @@ def test_the_scaled_and_mirrored_view_is_turned(make_stream: Make, beton: Beton,
 
 
 def test_the_centre_is_that_of_ffcvs_own_decoder(make_stream: Make, beton: Beton, tmp_path: Path) -> None:
-    code = (  # FFCV as it comes, compiled: nothing of this project is imported
+    code = (  # unpatched, compiled FFCV: nothing of this project is imported
         "import sys, numpy as np\n"
         "from ffcv.fields.rgb_image import CenterCropRGBImageDecoder\n"
         "from ffcv.loader import Loader, OrderOption\n"

@@ -71,7 +71,7 @@ def refusal(action, *args) -> str:
 
 
 def content(cache: Path) -> list[str]:
-    """What lies in the one folder of a cache."""
+    """The files in the only folder of a cache."""
     return sorted(path.name for path in next(cache.iterdir()).iterdir())
 
 
@@ -158,7 +158,7 @@ def test_each_form_has_its_own_folder(tree, cache):
     assert names == ["imagenet-500-q90", "imagenet-500-q80", "imagenet-100-q90", "imagenet-full-q90"]
     assert len({data.content_sha256 for data in made}) == 4
     assert [max(data.train.height, data.train.width) for data in made] == [500, 500, 100, 810]
-    assert made[3].test.height < made[3].train.height  # which only uncompressed images must not differ in
+    assert made[3].test.height < made[3].train.height  # allowed, except for uncompressed images
     assert prepare("imagenet", tree, cache, JpegForm(500, 90)) == made[0]
 
 
@@ -186,7 +186,7 @@ def test_the_first_broken_image_ends_the_writing(tree, cache, processes):
     truncate(image_of(tree, 2, 1))
     first = make_garbage(image_of(tree, 1, 3))
     told = refusal(prepare, "imagenet", tree, cache, None, Writing(processes))
-    assert told.startswith(f"{first} is broken (no image in a format that is known)")
+    assert told.startswith(f"{first} is broken (not an image in a known format)")
     assert "--skip-broken" in told
     assert content(cache) == ["lock"]
 
@@ -250,7 +250,7 @@ def test_a_class_of_broken_images_alone_is_refused(tree, cache):
 def test_a_file_that_cannot_be_read_is_never_left_out(tree, cache, processes):
     path = image_of(tree, 1, 3)
     path.unlink()
-    path.symlink_to("/proc/self/mem")  # a plain file that fails to be read, as one on a bad disk does
+    path.symlink_to("/proc/self/mem")  # a plain file that cannot be read, like one on a bad disk
     told = refusal(prepare, "imagenet", tree, cache, None, Writing(processes, skip_broken=True))
     assert f"cannot read {path} (Input/output error)" in told
     assert content(cache) == ["lock"]
@@ -270,8 +270,8 @@ def register(monkeypatch) -> Callable[..., None]:
 def test_a_source_whose_split_and_form_differ_is_refused(tree, cache, register):
     register("unsaid", FileSplit(tuple(files(tree)), (0,) * 18), None)
     register("arrays", ArraySplit(np.zeros((3, 5, 5), np.uint8), np.zeros(3, np.int64)), JpegForm(500, 90))
-    assert "unsaid train is image files of any size" in refusal(prepare, "unsaid", None, cache)
-    assert "arrays train is said to be kept as JPEG" in refusal(prepare, "arrays", None, cache)
+    assert "unsaid train consists of image files of any size" in refusal(prepare, "unsaid", None, cache)
+    assert "the source of arrays train declares a JPEG form" in refusal(prepare, "arrays", None, cache)
 
 
 def test_labels_that_do_not_fit_are_refused(tree, cache, register):
@@ -379,7 +379,7 @@ def children() -> list[psutil.Process]:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("pause", [0.0, 2.0])  # at work, or in the middle of an answer that nobody takes
+@pytest.mark.parametrize("pause", [0.0, 2.0])  # at work, or in the middle of an unread answer
 def test_the_death_of_a_process_ends_the_writing(ilsvrc, pause):
     paths = tuple(files(ilsvrc)) * 20
     reading = read_jpegs(paths, JpegForm(500, 90), 2**23, 2)
@@ -426,7 +426,7 @@ class ScriptedReader:
 
 
 def test_no_process_runs_far_ahead_of_a_slow_one():
-    """The first image is late until the quick reader waits: by then it may have read so many chunks, and no more."""
+    """The first image is late until the quick reader waits; until then it may read so many chunks, and no more."""
     slow, quick = ScriptedReader(slow=True), ScriptedReader(slow=False)
     chunks = [(Path(str(number)),) for number in range(40)]
     ahead = []
@@ -515,7 +515,7 @@ def test_a_script_without_a_main_guard_prepares_with_several_processes(ilsvrc, t
 
 
 def test_a_reader_does_without_torch_and_numba():
-    """They would cost every process seconds and 300 MB."""
+    """Importing them would cost every process seconds and 300 MB."""
     code = "import sys, rethink.data.betons.jpeg.reader_processes; print({'torch', 'numba', 'ffcv'} & set(sys.modules))"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout == "set()\n"

@@ -1,4 +1,4 @@
-"""Loaders: what FFCV delivers is what NumPy computes, for every order, batch size and process; and nothing hangs."""
+"""Loaders: FFCV delivers what NumPy computes, for every order, batch size and process; and nothing hangs."""
 
 import gc
 import os
@@ -49,7 +49,7 @@ def configured(stream: BetonStream) -> Iterator[None]:
 def everything(
     stream: BetonStream, order: npt.NDArray[np.int64], batch_size: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Images and labels by sample index, whatever the order they came in."""
+    """Images and labels by sample index, in any order of delivery."""
     images = np.zeros((len(order), 3, 28, 28), np.float32)
     labels = np.full(len(order), -1)
     place = np.argsort(np.argsort(order))

@@ -1,4 +1,4 @@
-"""Data sets of a user's own: what breaks the contract of an ImageSource is refused in one line that names it."""
+"""A user's own data sets: one that breaks the contract of an ImageSource is refused in one line that names it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ NAMES = ("cat", "dog")
 
 
 class Samples:
-    """A split whose samples are what a function makes of their index."""
+    """A split whose samples are made by a function of their index."""
 
     def __init__(self, sample: Callable[[int], Any]) -> None:
         self._sample = sample
@@ -41,7 +41,7 @@ def data(sample: Callable[[int], Any]) -> ImageData:
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Registers a data set of one's own for this test: `delivered` is what opening it gives."""
+    """Registers an own data set for this test: opening it returns `delivered`."""
     monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
 
     def register(delivered: Any = None, **fields: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_field_of_the_wrong_form_is_refused_at_the_first_look_up(
 def test_a_name_that_no_folder_can_have_is_refused(own: Callable[..., None], name: Any) -> None:
     with pytest.raises(SpecError, match=r"^data set name .* is not allowed: up to 64 letters"):
         own(name=name)
-    with pytest.raises(SpecError, match="is no data set: register takes an ImageSource"):
+    with pytest.raises(SpecError, match="is not a data set: register takes an ImageSource"):
         sources.register(name)
 
 

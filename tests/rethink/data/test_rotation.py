@@ -1,4 +1,4 @@
-"""Rotation: what SciPy and PIL turn, exactly the same on every processor; the angles' distribution and determinism."""
+"""Rotation: like SciPy and PIL, but exactly the same on every processor; distribution and determinism of angles."""
 
 import hashlib
 

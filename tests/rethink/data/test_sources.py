@@ -136,7 +136,7 @@ def test_mini_is_what_its_script_makes(mini):
 
     made = make_fashion_mnist_mini.make()
     assert made == make_fashion_mnist_mini.make()
-    # Arrays, not bytes: another zlib may compress otherwise.
+    # Arrays, not bytes: another zlib may compress differently.
     rebuilt, embedded = np.load(io.BytesIO(made)), np.load(io.BytesIO(embedded_bytes()))
     assert sorted(rebuilt) == sorted(embedded) == ["test_images", "test_labels", "train_images", "train_labels"]
     for key in rebuilt:
@@ -154,7 +154,7 @@ def test_every_mini_sample_stands_in_debians_files(mini, published, split, per_c
         theirs[key] = theirs.get(key, 0) + 1
     for image, label in zip(ours.images, ours.labels, strict=True):
         theirs[image.tobytes(), int(label)] -= 1
-    assert min(theirs.values()) == 0  # each drawn at most as often as it is there
+    assert min(theirs.values()) == 0  # each drawn at most as often as it occurs
     assert np.bincount(ours.labels).tolist() == [per_class] * 10
 
 
@@ -256,7 +256,7 @@ def test_a_few_bytes_that_unzip_to_many_are_not_unzipped_whole(tmp_path):
 
 @pytest.fixture
 def no_network(tmp_path, monkeypatch):
-    """A closed port on this machine stands for the servers; the cache is empty."""
+    """A closed port on this machine takes the place of the servers; the cache is empty."""
     from torchvision.datasets import CIFAR10, FashionMNIST
 
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""TrialData: streams as the spec says, and in one line what a data set cannot give."""
+"""TrialData: streams as the spec says; a data set that cannot give them is refused in one line."""
 
 from typing import Any
 

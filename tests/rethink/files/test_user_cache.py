@@ -1,4 +1,4 @@
-"""Compiled kernels are kept where this user can write, never beside the code, and nowhere that others could write."""
+"""Compiled kernels are kept where only this user can write, and never beside the code."""
 
 import stat
 import subprocess
@@ -20,7 +20,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", UNWRITABLE)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)  # it remembers
+    monkeypatch.setattr("tempfile.tempdir", None)  # it caches the folder
     return tmp_path
 
 
@@ -39,7 +39,9 @@ def test_what_the_user_says_comes_first_if_it_can_be_written(monkeypatch: pytest
 
 
 def test_without_a_home_no_folder_is_named_after_the_tilde(monkeypatch: pytest.MonkeyPatch, homeless: Path) -> None:
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: f"~/.cache/{name}")  # what it gives without a home
+    monkeypatch.setattr(
+        "platformdirs.user_cache_dir", lambda name: f"~/.cache/{name}"
+    )  # its value without a home folder
     with pytest.raises(SpecError, match="no home folder is known"):
         user_cache.user_cache()
     folder = kernel_cache()
@@ -57,7 +59,7 @@ def test_without_any_folder_kernels_are_compiled_anew(monkeypatch: pytest.Monkey
 
 
 def test_a_temporary_folder_serves_the_process_and_goes_with_it(homeless: Path) -> None:
-    """The processes that it starts compile into the same one."""
+    """Child processes compile into the same folder."""
     code = """
 import subprocess, sys
 from rethink.corruption import pixels

@@ -9,7 +9,7 @@ from rethink.models.inception_small import Downsample, Inception, InceptionSmall
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_parameters_are_the_papers(batch_norm):
-    """Paper, Table 1, on 28×28×3 crops and 10 classes; the same number stands there without BatchNorm."""
+    """Paper, Table 1, on 28×28×3 crops and 10 classes; the table has the same number without BatchNorm."""
     assert sum(p.numel() for p in InceptionSmall(3, 10, batch_norm).parameters()) == 1_649_402
 
 

@@ -15,7 +15,7 @@ from rethink.sweep.recipes import complete
 
 SHAPES = [((3, 28, 28), 10), ((1, 32, 32), 7), ((3, 16, 20), 4), ((2, 5, 1), 3)]
 SMALL = {"wide_resnet": {"depth": 10}, "inception_v3": {"width": 1}}  # the contract does not depend on these, time does
-LEAST = {"alexnet": 63, "inception_v3": 299}  # side of the images, of the networks that need so much
+LEAST = {"alexnet": 63, "inception_v3": 299}  # smallest side of the images of these networks
 VARIANTS = [(name, SMALL.get(name, {})) for name in models.names()] + [("inception_small", {"batch_norm": False})]
 every_model = pytest.mark.parametrize(("name", "options"), VARIANTS)
 
@@ -38,7 +38,7 @@ def images(shape=(3, 12, 12), n=4):
 
 
 def logits(model, x):
-    """Of the network proper, without an auxiliary classifier's."""
+    """The logits of the network, without those of an auxiliary classifier."""
     outputs = model(x)
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
@@ -193,7 +193,7 @@ def test_a_name_that_no_folder_can_have_is_refused(name) -> None:
 
 
 def test_what_is_no_entry_is_refused() -> None:
-    with pytest.raises(SpecError, match=r"^<function build_nothing .* is no model: register takes a ModelEntry"):
+    with pytest.raises(SpecError, match=r"^<function build_nothing .* is not a model: register takes a ModelEntry"):
         registry.register(build_nothing)
     with pytest.raises(SpecError, match=r"^unknown model \['mlp_1x512'\]; choose from"):
         registry.get(["mlp_1x512"])

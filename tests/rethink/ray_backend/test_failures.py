@@ -1,4 +1,4 @@
-"""What a failure of a trial is called, and which may pass."""
+"""How a failure of a trial is described, and which failures a restart may cure."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from rethink.ray_backend.failures import TrialError, told
 
 
 class Picky(Exception):
-    """Cannot be unpickled, as many exceptions of others cannot."""
+    """Cannot be unpickled, like many exceptions of other packages."""
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one}\n{two}")

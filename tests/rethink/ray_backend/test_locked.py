@@ -19,7 +19,7 @@ JOIN = "import ray; ray.init(address='{}', logging_level='ERROR'); print('nodes'
 
 
 def sweep_processes(sweep: "subprocess.Popen[str]") -> list[psutil.Process]:
-    """The driver and everything that it started, orphans included: all have the mark of its environment."""
+    """The driver and everything that it started, orphans included, by the mark in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -43,7 +43,7 @@ def listeners(processes: list[psutil.Process]) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, prepared: Any) -> Iterator[dict[str, Any]]:
-    """A sweep under way, at home in an empty folder, as a first user has it."""
+    """A running sweep with an empty home folder, as a new user has it."""
     folder = tmp_path_factory.mktemp("locked")
     (folder / "home").mkdir()
     outside = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -85,7 +85,7 @@ def test_only_who_has_the_token_can_join(sweep: dict[str, Any]) -> None:
     outside["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # else Ray looks for loopback's Ray at the machine's address
 
     def join(**secret: str) -> str:
-        """What a process on this machine prints that tries to join; it goes on trying when it is refused."""
+        """The output of a process on this machine that tries to join; it keeps trying when it is refused."""
         process = subprocess.Popen(
             [sys.executable, "-c", JOIN.format(address)], env={**outside, "HOME": str(sweep["home"]), **secret},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,

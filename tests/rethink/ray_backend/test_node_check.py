@@ -57,7 +57,7 @@ def test_the_code_is_known_by_its_content_alone(tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def another_machine(local_ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The only machine there is counts as another one than the driver's."""
+    """The only machine is treated as another one than the driver's."""
     monkeypatch.setattr(cluster.ray, "get_runtime_context", lambda: SimpleNamespace(get_node_id=lambda: "the driver's"))
 
 

@@ -1,4 +1,4 @@
-"""A run's own Ray starts where folders are long, or shared memory is not there; what is no Ray is told at once."""
+"""A private Ray starts with long folder names and without shared memory; an address without a Ray fails at once."""
 
 import http.server
 import os
@@ -15,12 +15,12 @@ import ray
 from rethink.errors import ClusterError
 from rethink.ray_backend import cluster
 
-NO_ADDRESS_OF_OURS = "203.0.113.1"  # RFC 5737: in documents alone
+NO_ADDRESS_OF_OURS = "203.0.113.1"  # RFC 5737: reserved for documentation
 
 
 @pytest.fixture
 def without_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A Ray of one's own, without /dev/shm and with a long TMPDIR, as Slurm gives it; its folder."""
+    """The folder of a private Ray, without /dev/shm and with a long TMPDIR, as under Slurm."""
     long = tmp_path / ("job." + "1" * 80)
     long.mkdir()
     monkeypatch.setenv("TMPDIR", str(long))
@@ -72,7 +72,7 @@ def test_a_machine_without_loopback_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(params=["deaf", "http"])
 def no_ray(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The port of something that takes connections and never answers, or answers as a web server."""
+    """The port of a server that accepts connections and never answers, or answers as a web server."""
     if request.param == "deaf":
         with socket.create_server(("127.0.0.1", 0)) as server:
             yield server.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Ray's own log goes to a file of the run while trials run, and to no screen."""
+"""Ray's own log goes to a file of the run while trials run, and not to the screen."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How often trials report: the controller keeps half of its time, and who asks for a time gets it."""
+"""How often trials report: the controller keeps half of its time free, and an explicit interval is respected."""
 
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,7 @@ from rethink.ray_backend.forgiving_restarts import ForgiveProgress, last_failure
 
 
 class Trial:
-    """What the callback uses of Tune's trial, counting as Tune does."""
+    """The part of Tune's trial that the callback uses, counting as Tune does."""
 
     def __init__(self, trial_id: str = "a", callback: ForgiveProgress | None = None) -> None:
         self.trial_id = trial_id
@@ -111,7 +111,7 @@ def test_a_failure_of_which_tune_keeps_the_text_alone_may_pass(tmp_path: Path) -
 
 
 class FailsAfterEveryReport(tune.Trainable):
-    """Goes on, if it is not stuck, by one step each time that it is started again, up to the fourth."""
+    """Makes one step at each start, up to the fourth, unless it is stuck."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self._starts = config["folder"] / config["kind"]

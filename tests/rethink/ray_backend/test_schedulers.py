@@ -57,7 +57,7 @@ def spec(**fields: Any) -> TrialSpec:
 
 
 def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler | None) -> dict[str, Outcome]:
-    """Run them one at a time; the recorded outcomes by spec id."""
+    """Run the specs one at a time; returns the recorded outcomes by spec id."""
     run.create(made_record())
     configs = longest_first({s: s.label_corruption for s in specs})
     run.figures.mkdir()
@@ -107,7 +107,7 @@ def test_the_longest_expected_trials_start_first(local_ray: None, run: RunDirect
 def test_trials_of_another_corruption_level_can_never_cause_a_stop(
     local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Level 1 runs first and is ahead by far; the trials of level 0 end as they do without it."""
+    """Level 1 runs first and is far ahead; the trials of level 0 still end as without it."""
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
     halving = SuccessiveHalving(grace_epochs=2, reduction_factor=2)
     ahead = [spec(learning_rate=rate, label_corruption=1.0, seed=10) for rate in (0.8, 0.7, 0.9)]

@@ -173,7 +173,7 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
     [
         (["resume", "RUN", "--max-steps", "30"], "--max-steps is not allowed: a run goes on with its own options"),
         (["resume", "nowhere.pt"], "cannot read nowhere.pt (No such file or directory)"),
-        (["export", "RUN", "abc"], "'abc' is no trial of this run; choose from"),
+        (["export", "RUN", "abc"], "'abc' is not a trial of this run; choose from"),
         (["evaluate", "FILE", "--dataset", "fashion_mnist_mini"], "view = 'whole' is not allowed: fashion_mnist_mini"),
         (
             ["evaluate", "FILE", "--dataset", "fashion_mnist_mini", "--view", "centre"],

@@ -1,4 +1,4 @@
-"""Successive halving: Tune's own decisions inside a cell, and none that a trial of another cell can change."""
+"""Successive halving: Tune's own decisions inside a cell, which trials of other cells cannot change."""
 
 import random
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ def curves(specs: list[TrialSpec], draws: random.Random) -> dict[TrialSpec, list
 
 
 def interleaved(curves: dict[TrialSpec, list[float]], draws: random.Random) -> list[tuple[TrialSpec, dict[str, Any]]]:
-    """All reports, each trial's in order, trials mixed at random."""
+    """All reports, in order for each trial, with trials mixed at random."""
     turns = [s for s in curves for _ in range(EPOCHS)]
     draws.shuffle(turns)
     epochs = dict.fromkeys(curves, 0)
@@ -46,18 +46,18 @@ def interleaved(curves: dict[TrialSpec, list[float]], draws: random.Random) -> l
 
 
 def forget(decision: Decision) -> None:
-    """What becomes of decisions that no test asks for."""
+    """Drops the decisions, for tests that do not read them."""
 
 
 class NoRun:
-    """Takes outcomes, as a run directory does."""
+    """Accepts outcomes, like a run directory."""
 
     def record_outcome(self, spec_id: str, stop_reason: str, epoch: int) -> None:
         assert stop_reason == "scheduler"
 
 
 def decide(rungs: Rungs, reports: list[tuple[TrialSpec, dict[str, Any]]]) -> Decisions:
-    """What the scheduler that a sweep uses decides; a stopped trial reports no more."""
+    """The decisions of the scheduler that a sweep uses; a stopped trial reports no more."""
     scheduler = StopAtInterpolation(NoRun(), HalvingInCells(rungs))  # type: ignore[arg-type]
     stopped, decisions = set(), []
     for s, result in reports:
@@ -98,7 +98,7 @@ def test_inside_a_cell_the_decisions_are_those_of_tunes_own_scheduler(seed: int)
 )
 @pytest.mark.parametrize("seed", range(10))
 def test_trials_of_another_corruption_level_can_never_cause_a_stop(seed: int, other: dict[str, Any]) -> None:
-    """Nor of another model, regularizer or size: with them or without, the decisions in a cell are the same."""
+    """With or without trials of another level, model, regularizer or size, the decisions in a cell are the same."""
     draws = random.Random(seed)
     cell = [spec(rate / 100) for rate in range(1, 8)]
     others = [spec(rate / 100, **other) for rate in range(1, 8)]
@@ -167,7 +167,7 @@ def test_a_search_that_goes_on_from_its_written_decisions_decides_as_if_never_in
     for decision in written:
         rungs.take(by_id[decision.spec_id], decision)
     assert {decision.spec_id for decision in written if not decision.passes} == stopped
-    again = draws.randrange(cut + 1)  # whoever lost rows reports them again
+    again = draws.randrange(cut + 1)  # a trial that lost rows reports them again
     after = decide(rungs, [(s, result) for s, result in reports[again:] if s.spec_id not in stopped])
     assert {d for d in [*before, *after] if not d[2]} == {d for d in undisturbed if not d[2]}
     assert not any(rungs.passes(by_id[d.spec_id], row(d.epoch, 1.0)) for d in written if not d.passes), "given up again"
@@ -181,14 +181,14 @@ def test_a_decision_that_cannot_be_written_is_not_taken() -> None:
 
     rungs = Rungs(HALVING, full)
     assert rungs.passes(spec(0.1), row(2, 0.9))
-    for _ in range(2):  # had it been taken, the second call would answer
+    for _ in range(2):  # if it had been taken, the second call would return
         with pytest.raises(OSError, match="no space"):
             rungs.passes(spec(0.2), row(2, 0.1))
     assert rungs.passes(spec(0.3), row(2, 0.9)), "0.633 were the quantile of 0.1 and 0.9; 0.9 is that of 0.9 alone"
 
 
 def test_decisions_that_are_lost_are_read_from_rows_and_outcomes() -> None:
-    """Those beyond which rows go were passed; the rung at which a trial waits is not decided on."""
+    """A trial has passed the rungs before its last row; the rung at which it waits is undecided."""
     rungs = Rungs(HALVING, forget)
     rungs.take_rows(spec(0.1), [row(1, 0.5), row(2, 0.4), row(3, 0.9)], given_up=None)
     rungs.take_rows(spec(0.2), [row(1, 0.5), row(2, 0.3)], given_up=2)

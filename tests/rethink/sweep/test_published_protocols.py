@@ -1,4 +1,4 @@
-"""The variants that stand for published experiments ask for what was published."""
+"""The variants of published experiments use the published settings."""
 
 from sweeps.explicit_regularization import SWEEP as EXPLICIT
 from sweeps.imagenet_regularization import SWEEP as IMAGENET

@@ -1,4 +1,4 @@
-"""Random search: rates that are a function of their arguments, spread over the whole range, typed by hand."""
+"""Random search: rates are a function of the arguments, and spread over the whole range with three digits."""
 
 import math
 

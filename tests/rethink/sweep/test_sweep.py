@@ -1,4 +1,4 @@
-"""Sweeps: what a user's own declares wrongly is refused in one line that names it, before anything is built."""
+"""Sweeps: a wrong declaration in a user's own sweep is refused in one line that names it, before anything is built."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ from rethink.sweep import SuccessiveHalving, Sweep, log_uniform
 BLOCK = {"model": "mlp_1x512"}
 VARIANTS: dict[Any, Any] = {"default": [BLOCK]}
 WRONG: dict[str, tuple[Any, str]] = {
-    "no sweep": ("SWEEP", "'SWEEP' is no sweep: give a Sweep"),
+    "no sweep": ("SWEEP", "'SWEEP' is not a sweep: give a Sweep"),
     "name none": ({"name": None}, "sweep name None is not allowed"),
     "name empty": ({"name": ""}, "sweep name '' is not allowed"),
     "name slash": ({"name": "a/b"}, "sweep name 'a/b' is not allowed"),

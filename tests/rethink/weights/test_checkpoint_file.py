@@ -1,4 +1,4 @@
-"""Checkpoint files: whatever bit of one is altered, it is refused before torch reads it."""
+"""Checkpoint files: if any bit is altered, the file is refused before torch reads it."""
 
 import contextlib
 import errno
@@ -100,7 +100,7 @@ def test_the_file_before_keeps_another_name_if_one_is_given(path: Path, state: T
 
 
 class NearlyFull(io.BytesIO):
-    """A file on a disk that has no room for a large piece; what is small goes on."""
+    """A file on a disk without space for a large piece; small pieces are still written."""
 
     def write(self, content: Any) -> int:
         if len(content) > 10_000:
@@ -111,7 +111,7 @@ class NearlyFull(io.BytesIO):
 def test_a_full_disk_is_said_and_leaves_the_old_file(
     path: Path, state: TrialState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """torch itself would tell of an unexpected position in the file."""
+    """torch itself would report an unexpected position in the file."""
     before = path.read_bytes()
     monkeypatch.setattr("rethink.weights.checkpoint_file.atomic_file", lambda *_: contextlib.nullcontext(NearlyFull()))
     large = msgspec.structs.replace(state, training={"weight": torch.ones(100_000)})

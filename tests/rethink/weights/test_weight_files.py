@@ -1,4 +1,4 @@
-"""Files of weights: every kind is read, what does not fit says why, and no file runs code."""
+"""Files of weights: every kind is read, a misfit is explained, and no file runs code."""
 
 import dataclasses
 import hashlib
@@ -49,7 +49,7 @@ from tests.made_record import made_record, stored_data
 
 
 class Payload:
-    """A pickle that runs a command when it is loaded the careless way."""
+    """A pickle that runs a command when it is loaded without `weights_only`."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -128,7 +128,7 @@ def test_a_trial_is_found_by_name_or_id_and_otherwise_the_choices_are_named(run:
     assert export_trial(run, second.name, tmp_path)[0].name == f"{second.name}.safetensors"
     told = refusal(export_trial, run, "nothing", tmp_path)
     assert all(spec.spec_id in told for spec in (first, second, idle))
-    assert "'nothing' is no trial of this run; choose from" in told
+    assert "'nothing' is not a trial of this run; choose from" in told
     assert "has no checkpoint" in refusal(export_trial, run, idle.spec_id, tmp_path)
 
 
@@ -198,7 +198,7 @@ def test_a_card_of_another_form_is_refused_by_file_and_field(
 )
 def test_a_card_that_is_none_is_refused(exported: Path, content: bytes) -> None:
     card_path(exported).write_bytes(content)
-    assert f"{card_path(exported)} is no card of exported weights" in refusal(read_weights, exported)
+    assert f"{card_path(exported)} is not a card of exported weights" in refusal(read_weights, exported)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_card_that_is_none_is_refused(exported: Path, content: bytes) -> None:
     [("spec", "corruption_seed", 1), ("place", "images_seen", 7), ("data", "class_names", list("abcdefghij"))],
 )
 def test_a_value_of_a_card_that_was_altered_is_not_believed(exported: Path, part: str, field: str, value: Any) -> None:
-    """Each may be true of some weights of this shape: only the card's own checksum tells."""
+    """Each value is possible for weights of this shape: only the card's own checksum reveals the change."""
     card = json.loads(card_path(exported).read_text())
     assert card[part][field] != value
     card[part][field] = value
@@ -215,7 +215,7 @@ def test_a_value_of_a_card_that_was_altered_is_not_believed(exported: Path, part
 
 
 def signed(weights: Path) -> Path:
-    """With a card that another hand made for these weights, and signed."""
+    """With a forged card of these weights that has a valid checksum."""
     card = json.loads(card_path(weights).read_text())
     card["weights"]["sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     del card["card_sha256"]
@@ -350,7 +350,7 @@ COLOURS = [(200, 60, 60), (60, 200, 60), (60, 60, 200)]
 
 
 def make_images_whose_middle_misleads(root: Path) -> Path:
-    """Their sides have the colour of their class, their middle that of the next class: its square sees nothing else."""
+    """Their sides have the colour of their class, the middle that of the next class: the centre view sees only that."""
     for folder, each in (("train", 3), ("val", 1)):
         for label in range(3):
             for number in range(each):
@@ -478,10 +478,10 @@ def test_what_does_not_fit_says_which(run: RunDirectory, seeds_file: Path, tmp_p
         ({"step_count": np.int64(6)}, "it asks to run numpy"),
         ({"model_state_dict": {"weight": 1.0}}, "model_state_dict[...] = 1.0 is not allowed: expected `Tensor`"),
         ({"model_state_dict": [1]}, "model_state_dict = [1] is not allowed"),
-        ({"model_state_dict": {"weight": torch.ones(1).expand(10**6, 10**6)}}, "says 1,000,000,000,000 numbers"),
-        ({"model_state_dict": {"weight": torch.ones(10**6, 10**6, device="meta")}}, "is no array of numbers"),
-        ({"model_state_dict": {"weight": torch.eye(2).to_sparse()}}, "is no array of numbers"),
-        ({"model_state_dict": {"weight": torch.ones(2, dtype=torch.complex64)}}, "is no array of numbers"),
+        ({"model_state_dict": {"weight": torch.ones(1).expand(10**6, 10**6)}}, "declares 1,000,000,000,000 numbers"),
+        ({"model_state_dict": {"weight": torch.ones(10**6, 10**6, device="meta")}}, "is not an array of numbers"),
+        ({"model_state_dict": {"weight": torch.eye(2).to_sparse()}}, "is not an array of numbers"),
+        ({"model_state_dict": {"weight": torch.ones(2, dtype=torch.complex64)}}, "is not an array of numbers"),
         ({"model_state_dict": {"weight": torch.tensor([1.0, math.nan])}}, "1 of 1 tensors are not finite"),
         ({"optimizer_state_dict": None}, "optimizer_state_dict = None is not"),
         ({"optimizer_state_dict": {"state": [], "param_groups": {}}}, "optimizer_state_dict.state = [] is not"),
@@ -507,7 +507,7 @@ def test_a_payload_is_refused_in_one_line_and_never_run(tmp_path: Path, how: str
     else:
         seed_file(path, nn.Linear(2, 2), scheduler_state_dict=Payload(trace))
     told = refusal(read_weights, path)
-    asks = "it is not an export" if how == "pickle 4" else "it asks to run posix.system"  # 4: torch does not get so far
+    asks = "it is not an export" if how == "pickle 4" else "it asks to run posix.system"  # 4: torch stops before that
     assert told.startswith(f"{path} is refused: {asks}")
     assert not trace.exists()
     careless = how.startswith("pickle")
@@ -556,7 +556,7 @@ def test_the_state_of_another_optimizer_is_refused(run: RunDirectory) -> None:
 
 
 def changed_checkpoint(run: RunDirectory, change: Callable[[dict[str, Any]], None]) -> WeightFile:
-    """A checkpoint that another hand made, with a checksum that fits."""
+    """A forged checkpoint with a valid checksum."""
     path = run.checkpoint(specs_of(run)[0].spec_id)
     state, _ = read_checkpoint(path, TrialState)
     change(state.training)
@@ -585,7 +585,7 @@ def changed_checkpoint(run: RunDirectory, change: Callable[[dict[str, Any]], Non
 def test_an_optimizers_state_that_is_not_of_these_weights_is_refused(
     run: RunDirectory, change: Callable[[dict[str, Any]], None], told: str
 ) -> None:
-    """torch's fused steps would read beside it, or give it to other weights of the same shape."""
+    """torch's fused steps would read outside it, or assign it to other weights of the same shape."""
     spec = specs_of(run)[0]
     check_start_fits(read_weights(run.checkpoint(spec.spec_id)), spec, 10)
     assert told in refusal(check_start_fits, changed_checkpoint(run, change), spec, 10)
@@ -627,7 +627,7 @@ def test_an_evaluation_says_when_the_images_are_not_those_of_the_training(
 def test_an_evaluation_says_when_outputs_are_beyond_all_numbers(
     run: RunDirectory, cache_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The weights are finite still."""
+    """The weights are still finite."""
     path = run.checkpoint(specs_of(run)[0].spec_id)
     arguments = ["evaluate", str(path), "--cache-dir", str(cache_dir)]
     with warnings.catch_warnings(action="error"):
@@ -638,7 +638,7 @@ def test_an_evaluation_says_when_outputs_are_beyond_all_numbers(
     write_checkpoint(path, state)
     with pytest.warns(UserWarning, match="its loss on the (train|test) images") as caught:
         assert main(arguments) == 0
-    told = [f"{path}: its loss on the {name} images is not finite: no accuracy counts" for name in ("train", "test")]
+    told = [f"{path}: its loss on the {name} images is not finite: ignore the accuracy" for name in ("train", "test")]
     assert [str(warning.message) for warning in caught] == told
 
 

@@ -1,4 +1,4 @@
-"""ChannelMoments: mean and standard deviation of pixels per channel, exact whatever their number and order."""
+"""ChannelMoments: mean and standard deviation of pixels per channel, exact for any number and order."""
 
 from collections.abc import Iterable
 

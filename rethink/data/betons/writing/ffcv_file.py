@@ -31,8 +31,8 @@ def write_ffcv_file(
 ) -> None:
     """Write one FFCV file of (image, label) samples in this process, sample i in place i; there may be fewer.
 
-    FFCV's own worker processes leave it waiting for ever when a sample raises. Raises what a sample raises, and OSError
-    when the file cannot be written whole.
+    FFCV's own worker processes would make it wait for ever when a sample raises. Raises what a sample raises, and
+    OSError when the file cannot be written completely.
     """
     from rethink.data.ffcv_bridge.runtime import DatasetWriter, IntField, MemoryAllocator, handle_sample
 

@@ -17,8 +17,8 @@ def usable_cpus() -> int:
 class Writing:
     """What a user may choose about the writing of JPEG betons; the files do not depend on the number of processes.
 
-    `processes` read and check the images (1: this very process). Broken images end the writing, or are left out and
-    told.
+    `processes` read and check the images (1: the calling process itself). Broken images end the writing, or are left
+    out and reported.
     """
 
     processes: int = field(default_factory=usable_cpus)

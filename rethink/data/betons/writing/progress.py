@@ -1,4 +1,4 @@
-"""How far the writing of a data set is, on stderr: a bar in a terminal, elsewhere a plain line now and then."""
+"""Progress of writing a data set, on stderr: a bar in a terminal, elsewhere a plain line now and then."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 
 def told(items: Iterable[Item], total: int, what: str) -> Generator[Item, None, None]:
-    """The items, and while they are taken one by one: done of total, images a second and the time left."""
+    """Yield the items one by one and report done of total, images a second and the time left."""
     console = Console(stderr=True)
     return _with_bar(items, total, what, console) if console.is_terminal else _with_lines(items, total, what)
 

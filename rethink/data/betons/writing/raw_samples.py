@@ -1,4 +1,4 @@
-"""CheckedSplit: one pass over a split that checks every sample and sums up what identifies and describes the whole."""
+"""CheckedSplit: one pass over a split that checks every sample, and computes its checksum and moments."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from rethink.spec import shown
 
 
 class CheckedSplit:
-    """The samples of a split in order; once they are read, their mean, standard deviation and SHA-256.
+    """The samples of a split in order; after they were read, their mean, standard deviation and SHA-256.
 
     `what` names the split in errors. Raises DataError, with the index, for a sample that is not ((H, W, 3) uint8 like
     the first, label in 0 ... classes - 1).
@@ -66,7 +66,7 @@ class CheckedSplit:
 
     @property
     def files(self) -> Sequence[Path] | None:
-        """The image files of the samples; none: it is not made of such."""
+        """The image files of the samples; none: the split is not made of files."""
         return getattr(self._split, "paths", None)
 
     @property

@@ -1,9 +1,9 @@
-"""Names of files: which are images by them, and how they are shown."""
+"""Names of files: which of them name images, and how they are shown."""
 
 import os
 from pathlib import Path
 
-# What Pillow opens of its own, as still images of 8 bits. Written down, so that plugins change nothing. Not here: EPS
+# What Pillow opens by itself as still images of 8 bits. A fixed list, so that plugins change nothing. Not here: EPS
 # and PS (Ghostscript would run), films, textures, icons of several sizes, and what Pillow only recognizes (HDF5, WMF).
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg"),
@@ -17,10 +17,10 @@ def is_named_as_image(name: str) -> bool:
 
 
 def as_text(path: Path | str) -> str:
-    """The name of a file as text that can be encoded: what is no UTF-8 in it becomes \\xNN."""
+    """The name of a file as text that can be encoded: bytes that are not UTF-8 become \\xNN."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def printable(path: Path | str) -> str:
-    """The name of a file for a message: on one line, and nothing in it that a terminal would obey."""
+    """The name of a file for a message: on one line, without control characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_text(path))

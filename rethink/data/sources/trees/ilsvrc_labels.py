@@ -44,7 +44,7 @@ def ground_truth_wnids(root: Path, images: Sequence[Path]) -> list[str]:
 
 
 def _by_number(truth: Path, meta: Path, images: Sequence[Path]) -> list[str]:
-    """Line i of the devkit's file is the ILSVRC2012_ID of image i; these do not count the WNIDs in their order."""
+    """Line i of the devkit's file is the ILSVRC2012_ID of image i; these IDs do not follow the order of the WNIDs."""
     lines, wnids = _text(truth).split(), _wnid_of_id(meta)
     _check_count(len(lines), truth, images)
     for number, (line, image) in enumerate(zip(lines, images, strict=True), 1):
@@ -52,7 +52,7 @@ def _by_number(truth: Path, meta: Path, images: Sequence[Path]) -> list[str]:
         if named and int(named[1]) != number:
             raise DataError(f"{image} is image {number} in order, so line {number} of {truth} is not its own")
         if not line.isdecimal() or int(line) not in wnids:
-            raise DataError(f"line {number} of {truth} is {line!r}, which {meta} does not know; get both anew")
+            raise DataError(f"line {number} of {truth} is {line!r}, which {meta} does not know; download both again")
     return [wnids[int(line)] for line in lines]
 
 
@@ -63,9 +63,9 @@ def _wnid_of_id(meta: Path) -> dict[int, str]:
         content = io.BytesIO(read_plain(meta))
         synsets = np.atleast_1d(scipy.io.loadmat(content, squeeze_me=True, variable_names=["synsets"])["synsets"])
         return {int(i): str(wnid) for i, wnid in zip(synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True)}
-    except Exception as error:  # what a damaged file raises in SciPy depends on the damage
+    except Exception as error:  # which exception SciPy raises depends on the damage
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no readable synsets"
-        raise DataError(f"{meta} is not the devkit's: {why}; get it anew") from error
+        raise DataError(f"{meta} is not the devkit's: {why}; download it again") from error
 
 
 def _kaggle_rows(truth: Path) -> list[tuple[str, str]]:
@@ -73,7 +73,7 @@ def _kaggle_rows(truth: Path) -> list[tuple[str, str]]:
     try:
         rows = list(csv.reader(_text(truth).splitlines()))[1:]
     except csv.Error as error:
-        raise DataError(f"cannot read {truth} ({error}); get it anew") from error
+        raise DataError(f"cannot read {truth} ({error}); download it again") from error
     if any(len(row) != 2 or not row[1].split() for row in rows):
         raise DataError(f"{truth} is not Kaggle's: every row must be an ImageId and its PredictionString")
     return [(name, prediction.split()[0]) for name, prediction in rows]
@@ -92,7 +92,7 @@ def _by_name(truth: Path, images: Sequence[Path], rows: Sequence[tuple[str, str]
     wnids = dict(rows)
     for image in images:
         if image.stem not in wnids:
-            raise DataError(f"{truth} has no row for {printable(image)}; get both anew")
+            raise DataError(f"{truth} has no row for {printable(image)}; download both again")
     return [wnids[image.stem] for image in images]
 
 
@@ -105,4 +105,4 @@ def _text(path: Path) -> str:
     try:
         return read_plain(path).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path} ({error}); get it anew") from error
+        raise DataError(f"cannot read {path} ({error}); download it again") from error

@@ -11,9 +11,9 @@ from rethink.data.sources.trees.file_names import printable
 from rethink.errors import DataError
 from rethink.files.checked_files import read_plain
 
-# The formats of `file_names.SUFFIXES`: what a file holds decides, but no other is tried.
+# The formats of `file_names.SUFFIXES`. The content of a file decides which it is; no other format is tried.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "PCX", "QOI", "SGI", "TGA")
-_OF_EQUAL_FRAMES = ("AVIF", "GIF", "TIFF", "WEBP")  # PNG and MPO say which of theirs is the image: the first
+_OF_EQUAL_FRAMES = ("AVIF", "GIF", "TIFF", "WEBP")  # PNG and MPO define which of theirs is the image: the first
 
 
 class BrokenImageError(ValueError):
@@ -23,7 +23,7 @@ class BrokenImageError(ValueError):
 def decoded_image(path: Path) -> tuple[PIL.Image.Image, bytes]:
     """The image, decoded whole, in a mode of EIGHT_BIT_MODES, and the file's bytes. EXIF orientation is ignored.
 
-    Raises BrokenImageError for what is no plain file or no such image, or has several frames, and DataError for a file
+    Raises BrokenImageError for anything but a plain file with one such image in one frame, and DataError for a file
     that cannot be read: a disk or a network may fail for any file.
     """
     try:
@@ -51,15 +51,15 @@ def _decoded(content: bytes) -> PIL.Image.Image:
     PIL.Image.init()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged EXIF data, of many pixels: none concerns the pixels themselves
+            warnings.simplefilter("ignore")  # on damaged EXIF data or many pixels: the pixels are not concerned
             image = PIL.Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in PIL.Image.OPEN])
             frames = getattr(image, "n_frames", 1) if image.format in _OF_EQUAL_FRAMES else 1
             image.load()
     except MemoryError:
         raise
     except PIL.UnidentifiedImageError as error:
-        raise BrokenImageError("no image in a format that is known") from error
-    except Exception as error:  # what a damaged file raises in PIL depends on its format
+        raise BrokenImageError("not an image in a known format") from error
+    except Exception as error:  # which exception PIL raises depends on the format
         raise BrokenImageError(" ".join(str(error).split()) or type(error).__name__) from error
     if frames > 1:
         raise BrokenImageError(f"{frames} frames instead of one; save the one that is meant")

@@ -10,7 +10,7 @@ from pathlib import Path
 from rethink.data.sources.trees.file_names import SUFFIXES, is_named_as_image, printable
 from rethink.errors import DataError
 
-IGNORED = ("thumbs.db", "desktop.ini", "__macosx")  # without a word, as are names that begin with a dot
+IGNORED = ("thumbs.db", "desktop.ini", "__macosx")  # without a warning, as are names that begin with a dot
 LISTED = 5  # files that a warning names
 
 Entry = os.DirEntry[str]
@@ -20,8 +20,8 @@ Entry = os.DirEntry[str]
 class ImageTree:
     """Folders of image files and of folders of them, in the order of torchvision's ImageFolder, links followed.
 
-    Whatever has an image's name is listed as one: reading it tells what it is. Every method raises DataError for what
-    is missing, empty or cannot be read.
+    Every file with an image's name is listed as an image; only reading it shows what it is. Every method raises
+    DataError for a folder that is missing, empty or cannot be read.
     """
 
     reads: str  # for errors: "SOURCE reads FOLDERS"
@@ -38,7 +38,7 @@ class ImageTree:
         return [below.path / entry.name for below in _with_images(folder) for entry in below.images]
 
     def fingerprint(self, root: Path, folders: Iterable[Path], others: Iterable[Path] = ()) -> str:
-        """Of name, size and modification time of all images in `folders` and of the files `others`, under `root`."""
+        """A hash of name, size and modification time of all images in `folders` and of the files `others` in `root`."""
         digest = hashlib.sha256()
         for folder in folders:
             for below in _with_images(folder):
@@ -50,7 +50,7 @@ class ImageTree:
         return digest.hexdigest()[:12]
 
     def unread(self, folders: Iterable[Path]) -> list[Path]:
-        """The files in `folders`, or below, that have no image's name."""
+        """The files in `folders`, or below, whose names are not those of images."""
         return [below.path / entry.name for folder in folders for below in _folders(folder) for entry in below.others]
 
     def unread_beside(self, split: Path) -> list[Path]:
@@ -59,7 +59,7 @@ class ImageTree:
 
 
 def warn_of_unread(paths: Sequence[Path], root: Path) -> None:
-    """Say how many files of a tree are not read, and which, if any."""
+    """Warn of the files of a tree that are not read, if there are any: how many, and which."""
     if not paths:
         return
     listed = ", ".join(printable(path.relative_to(root)) for path in paths[:LISTED])
@@ -82,7 +82,7 @@ def holds_folders(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Folder:
-    """One folder: the entries in it that are no folders, in sorted order."""
+    """One folder: the entries in it that are not folders, in sorted order."""
 
     path: Path
     images: Sequence[Entry]

@@ -78,7 +78,7 @@ def _trial(level: float, seed: int, images: int, prepared: PreparedData, pool: S
     )
     data = pool.open(spec, prepared)
     training = Training(spec, data, CPU)
-    naive = Evaluator(training.model, CPU, spec.precision)
+    naive = Evaluator(training.learner.network, CPU, spec.precision)
     train = check = naive_seconds = 0.0
     for record in training.records():
         train, check = train + record.train_seconds, check + record.check_seconds

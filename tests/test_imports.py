@@ -70,6 +70,7 @@ ANALYSIS_MAY_IMPORT = {
     "rethink.errors",
 }
 ONLY_COMMANDS_MAY_IMPORT = {"rethink.terminal"}
+LONGEST_CLASS = 120  # lines
 KNOWS_RAY = {"rethink.ray_backend"}
 KNOWS_FFCV = {"rethink.data.ffcv_bridge"}
 PURE = ("rethink.corruption", "rethink.randomness")
@@ -107,6 +108,14 @@ def test_every_module_has_a_room_of_at_most_twelve_files() -> None:
     for path in MODULES:
         module = name_of(path)
         assert room_of(module) in (module, module.rpartition(".")[0]), f"{module} has no room: give it one in FLOORS"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_class_is_longer_than_it_can_be_read_at_once(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < LONGEST_CLASS, node.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

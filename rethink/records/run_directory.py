@@ -1,19 +1,7 @@
-"""The run directory: where a sweep's specs, rows and outcomes lie on disk, and how they survive a crash.
+"""The run directory: how a sweep's specs, rows and outcomes are written and read, and survive a crash.
 
-    run.json                        what was asked for: sweep, specs, command, versions (run_record)
-    rows/<spec id>-<attempt>.jsonl  one file per attempt at a trial: a header line, then one line per row (rows)
-    outcomes.jsonl                  one line per trial that ended: why
-    decisions.jsonl                 one line per trial at a rung of a search: whether it goes on
-    checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), with a checksum
-    checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
-    checkpoints/<spec id>.pt.damaged-<n>  one that was not what it should be, set aside
-    start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
-    errors/<spec id>.txt            the stacks of a trial that failed
-    errors/ray.log                  what Ray had to say meanwhile
-    tune/  tensorboard/  figures/
-
-All of it is read through schemas, here and in these modules: by training, by analysis and by every command, which
-know of each file whether it can be believed. Neither torch nor Ray is needed.
+run_paths.py lists the files. All of them are read through schemas, here and in the modules beside: training, analysis
+and every command know of each file whether it can be believed. Neither torch nor Ray is needed.
 """
 
 import json
@@ -36,6 +24,7 @@ from rethink.records.halving import Decision
 from rethink.records.record import STOP_REASONS, Count
 from rethink.records.row_writer import append_synced
 from rethink.records.rows import NAME, Attempt, decode_lines, numbered_lines, read_attempts, warn_of_damage
+from rethink.records.run_paths import RunPaths
 from rethink.records.run_record import RunRecord, read_run_id, read_run_record
 
 _MOST_NAMED = 10
@@ -60,56 +49,8 @@ class Results:
 
 
 @dataclass(frozen=True)
-class RunDirectory:
-    """The paths of one run."""
-
-    root: Path
-
-    @property
-    def name(self) -> str:
-        """The folder's name, as frames and pages say it: bytes that are no UTF-8 as \\xNN."""
-        return os.fsencode(self.root.resolve().name).decode(errors="backslashreplace")
-
-    @property
-    def run_file(self) -> Path:
-        return self.root / "run.json"
-
-    @property
-    def outcomes_file(self) -> Path:
-        return self.root / "outcomes.jsonl"
-
-    @property
-    def decisions_file(self) -> Path:
-        return self.root / "decisions.jsonl"
-
-    @property
-    def ray_log(self) -> Path:
-        return self.root / "errors" / "ray.log"
-
-    @property
-    def rows(self) -> Path:
-        return self.root / "rows"
-
-    @property
-    def figures(self) -> Path:
-        return self.root / "figures"
-
-    @property
-    def tune(self) -> Path:
-        return self.root / "tune"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.root / "tensorboard"
-
-    def checkpoint(self, spec_id: str) -> Path:
-        return self.root / "checkpoints" / f"{spec_id}.pt"
-
-    def start_file(self, spec_id: str) -> Path:
-        return self.root / "start" / f"{spec_id}.pt"
-
-    def error_file(self, spec_id: str) -> Path:
-        return self.root / "errors" / f"{spec_id}.txt"
+class RunDirectory(RunPaths):
+    """A run's files: what is written as it goes, and read by whom it concerns."""
 
     @cached_property
     def run_id(self) -> str:
@@ -118,7 +59,7 @@ class RunDirectory:
 
     def create(self, record: RunRecord) -> None:
         """Make the folders and write run.json. Raises FileExistsError where a run already is."""
-        for folder in self._folders:
+        for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
         if self.run_file.exists():
             raise FileExistsError(f"{self.root} already holds a run")
@@ -132,7 +73,7 @@ class RunDirectory:
         Raises:
             RunError: One of the others is a file or cannot be written.
         """
-        for folder in self._folders:
+        for folder in self.folders:
             try:
                 folder.mkdir(exist_ok=True)
                 (probe := folder / f".probe-{uuid.uuid4().hex}").touch()
@@ -142,11 +83,6 @@ class RunDirectory:
                 if folder != self.error_file("x").parent:
                     raise RunError(f"{folder} cannot be written: {reason}; move it away, or mend it") from None
                 warnings.warn(f"{folder} cannot be written: {reason}; stacks of errors will be lost", stacklevel=2)
-
-    @property
-    def _folders(self) -> list[Path]:
-        files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
-        return [self.rows, self.tensorboard, self.tune, *(file.parent for file in files)]
 
     def read_run(self) -> RunRecord:
         """What create wrote, checked. Raises RunError, in one line, if the file is damaged."""

@@ -12,14 +12,12 @@ import torch
 
 from rethink.records.provenance import versions
 from rethink.records.record import Record, stop_reason
-from rethink.records.row_writer import RowWriter
-from rethink.records.rows import rows_of
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training.loop import Training
 from rethink.trial.data_store import DataStore
 from rethink.trial.settings import TrialSettings
-from rethink.trial.tensorboard import TrialBoard
+from rethink.trial.trial_log import TrialLog
 from rethink.weights.checkpoint_file import NotWhole, TrialState, write_checkpoint
 from rethink.weights.checkpoints import Checkpoints, read_start, read_state
 
@@ -38,8 +36,7 @@ class Trial:
         self._is_untold = False  # restored at a rung: nobody may have heard of it
         self._resumed_from = 0, 0  # epochs finished, steps
         self._next_checkpoint = time.monotonic() + self._rest(0.0)
-        self._rows: RowWriter | None = None
-        self._board: TrialBoard | None = None
+        self._log = TrialLog(self._run, spec, self._header)
         self._checkpoints = Checkpoints(self._run.checkpoint(spec.spec_id))
         self.notes: list[str] = []  # what was amiss with its checkpoints, a line each
         self._restore()
@@ -61,7 +58,7 @@ class Trial:
                 self._checkpoint(is_last)
             if record is None:
                 continue
-            self._keep(record)
+            self._log.keep(record)
             if self._has_ended(record):
                 self.close()  # here, where a full disk still counts for this trial
                 return record
@@ -78,7 +75,7 @@ class Trial:
         try:
             state = self._read(path)
         except NotWhole as error:
-            self.notes.append(f"{error}; the trial goes on from step {self._training.steps}")
+            self.notes.append(f"{error}; the trial goes on from step {self._training.place.steps}")
         else:
             self._go_to(state)
 
@@ -91,14 +88,14 @@ class Trial:
             self._go_to(state)
         elif self.spec.start_from is not None:
             self._training.start_from(read_start(self._run.start_file(self.spec.spec_id), self.spec))
-            self._resumed_from = self._training.epoch, self._training.steps
+            self._resumed_from = self._training.place.epoch, self._training.place.steps
 
     def _go_to(self, state: TrialState) -> None:
         self._training.load_state_dict(state.training)
-        self._resumed_from = self._training.epoch, self._training.steps
+        self._resumed_from = self._training.place.epoch, self._training.place.steps
         self._records = [Record.from_dict(row) for row in state.rows]
         self._is_untold = self._last is not None and self._last.epoch in self._settings.report_epochs
-        self._write_lost_rows()
+        self._log.write_lost(self._records)
 
     def _state(self) -> TrialState:
         return TrialState(
@@ -119,33 +116,11 @@ class Trial:
 
     def close(self) -> None:
         """Close the trial's files; its thread and file handles are gone after this."""
-        rows, board, self._rows, self._board = self._rows, self._board, None, None
-        if rows:
-            rows.close()
-        if board:
-            board.close(self._last)
+        self._log.close(self._last)
 
     @property
     def _last(self) -> Record | None:
         return self._records[-1] if self._records else None
-
-    def _write_lost_rows(self) -> None:
-        """Append the rows that the row files lack, or have otherwise: a crash, a disk or a hand took them."""
-        kept = rows_of(self._run.read_attempts(self.spec.spec_id))
-        for record in self._records:
-            if kept.get(record.steps) != record.to_dict():
-                self._append_row(record)
-
-    def _keep(self, record: Record) -> None:
-        self._append_row(record)
-        if self._board is None:
-            self._board = TrialBoard(self._run.tensorboard / self.spec.name, self.spec, record)
-        self._board.add(record)
-
-    def _append_row(self, record: Record) -> None:
-        if self._rows is None:
-            self._rows = RowWriter(self._run.rows, self._run.run_id, self.spec.spec_id, self._header())
-        self._rows.append(record)
 
     def _checkpoint(self, is_last: bool) -> None:
         started = time.monotonic()

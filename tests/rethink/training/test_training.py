@@ -33,7 +33,7 @@ def train(training: Training, epochs: int) -> list[dict[str, Any]]:
 
 
 def weights(training: Training) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in training.model.state_dict().values())
+    return b"".join(tensor.numpy().tobytes() for tensor in training.learner.network.state_dict().values())
 
 
 @pytest.mark.parametrize("fields", MODELS, ids=lambda fields: fields["model"])
@@ -71,7 +71,7 @@ def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTra
     data = training._data
     pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
     with torch.no_grad():
-        predicted = copy.deepcopy(training.model).eval()(pixels).argmax(1).numpy()
+        predicted = copy.deepcopy(training.learner.network).eval()(pixels).argmax(1).numpy()
     assert (predicted == data.labels.given[data.subset]).all()
     assert last.exact_train_accuracy == 1.0
 
@@ -116,7 +116,7 @@ def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: Mak
     for record in training.records():
         pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
         with torch.no_grad():
-            predicted = copy.deepcopy(training.model).eval()(pixels).argmax(1).numpy()
+            predicted = copy.deepcopy(training.learner.network).eval()(pixels).argmax(1).numpy()
         errors = int((predicted != data.labels.given[data.subset]).sum())
         assert record.fitted == (errors == 0)
         if record.fitted:
@@ -136,9 +136,9 @@ def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
         given = data.labels.given.copy()
         given[victim] = (given[victim] + 1) % 10
         data.train.configure(28, given, None)
-        assert not training._evaluator.interpolates(data.train, data.subset).fitted
+        assert not training._measurement.evaluator.interpolates(data.train, data.subset).fitted
     data.train.configure(28, data.labels.given, None)
-    assert training._evaluator.interpolates(data.train, data.subset).fitted
+    assert training._measurement.evaluator.interpolates(data.train, data.subset).fitted
 
 
 def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(make_training: MakeTraining) -> None:

@@ -24,7 +24,7 @@ def rows(training: Training) -> list[dict[str, Any]]:
 
 
 def weights(training: Training) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in training.model.state_dict().values())
+    return b"".join(tensor.numpy().tobytes() for tensor in training.learner.network.state_dict().values())
 
 
 def test_a_row_comes_at_every_evaluation_and_after_every_epoch(make_training: MakeTraining) -> None:
@@ -119,7 +119,7 @@ def test_a_part_of_the_training_set_is_scored_with_the_test_set(make_training: M
     assert np.bincount(data.labels.true[part]).tolist() == [6] * 10, "the part is not balanced"
     pixels = torch.cat([batch.images.clone() for batch in data.train.batches(part, 30, torch.device("cpu"))])
     with torch.no_grad():
-        logits = training.model.eval()(pixels).numpy()
+        logits = training.learner.network.eval()(pixels).numpy()
     given = data.labels.given[part]
     order = np.argsort(-logits, axis=1)
     assert record.train_eval_accuracy == (order[:, 0] == given).mean()
@@ -144,9 +144,9 @@ def test_a_clipped_gradient_moves_weights_by_its_norm_at_most(make_training: Mak
     moved = {}
     for clip in (None, 0.01):
         training = make_training(**plain, gradient_clip=clip)
-        before = torch.cat([weight.detach().flatten().clone() for weight in training.model.parameters()])
+        before = torch.cat([weight.detach().flatten().clone() for weight in training.learner.network.parameters()])
         rows(training)
-        after = torch.cat([weight.detach().flatten() for weight in training.model.parameters()])
+        after = torch.cat([weight.detach().flatten() for weight in training.learner.network.parameters()])
         moved[clip] = (after - before).norm().item()
     assert moved[None] > 0.5 * 0.01
     assert moved[0.01] == pytest.approx(0.5 * 0.01, rel=1e-3)
@@ -158,8 +158,8 @@ def test_the_auxiliary_classifiers_loss_counts_with_its_weight(
 ) -> None:
     """The first step descends loss + weight · auxiliary loss, computed here; recorded is the loss alone."""
     training = make_imagenet_training(max_steps=1, momentum=0.0, learning_rate=1.0, auxiliary_weight=given)
-    network, data = training.model, training._data
-    twin = make_imagenet_training(max_steps=1).model
+    network, data = training.learner.network, training._data
+    twin = make_imagenet_training(max_steps=1).learner.network
     batch = next(data.train.batches(training._epoch_order()[:8], 8, torch.device("cpu")))
     logits, auxiliary = twin.train()(batch.images.clone())
     loss = F.cross_entropy(logits, batch.labels.clone())
@@ -203,19 +203,6 @@ def test_imagenets_recipe_stopped_in_mid_epoch_goes_on_bit_for_bit(
     assert rows(resumed) == expected[-1:]
     assert weights(resumed) == weights(undisturbed)
     assert all(row["test_top5_accuracy"] >= row["test_accuracy"] for row in expected if row["test_accuracy"])
-
-
-def test_a_state_of_an_earlier_version_is_still_resumed(make_training: MakeTraining) -> None:
-    """Once a state was always that of whole epochs, and did not count steps, images or rows."""
-    fields = {"max_epochs": 4, "batch_size": 32}
-    undisturbed, stopped, resumed = (make_training(**fields) for _ in range(3))
-    expected = rows(undisturbed)
-    list(itertools.islice(stopped.records(), 2))
-    state = stopped.state_dict()
-    for name in ("row", "steps", "images_seen", "pass"):
-        del state[name]
-    resumed.load_state_dict(state)
-    assert rows(resumed) == expected[2:]
 
 
 def test_alexnet_trains_on_224_pixels_of_jpeg_images(make_imagenet_training: MakeTraining) -> None:

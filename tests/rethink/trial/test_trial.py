@@ -359,7 +359,7 @@ def test_a_start_file_that_is_not_whole_ends_the_trial_with_its_name_and_a_cure(
     weights = start(make_spec())._training.state_dict()
     started = {"epoch": 2, "steps": 4, "images_seen": 400, "model": weights["model"], "optimizer": None}
     write_checkpoint(path, StartState(spec_id=spec.spec_id, start_from="ab" * 32, weights=started))
-    assert start(spec)._training.steps == 4
+    assert start(spec)._training.place.steps == 4
     write_checkpoint(other, StartState(spec_id="0", start_from="ab" * 32, weights=started))
     damage(path, other)
     with pytest.raises(RunError) as caught:

@@ -433,7 +433,7 @@ def test_training_goes_on_from_the_seeds_form_as_torch_alone_would(
     for item in itertools.islice(training.steps_and_records(), 2):
         assert item is not None
         losses.append(item.train_loss)
-    assert (training.epoch, training.steps, training.images_seen) == (2, 8, 32)
+    assert (training.place.epoch, training.place.steps, training.place.images_seen) == (2, 8, 32)
 
     network = make_inception(6)
     network.dropout.p = 0.0  # type: ignore[union-attr]

@@ -118,10 +118,9 @@ class JpegSamples:
 
     def _warn(self) -> None:
         if self.skipped:
-            listed = ", ".join(self.skipped[:LISTED])
-            more = f" and {len(self.skipped) - LISTED} more" if len(self.skipped) > LISTED else ""
             count = f"{len(self.skipped)} of {len(self._split.paths)}"
-            warnings.warn(f"{self._what}: {count} images are broken and were left out: {listed}{more}", stacklevel=2)
+            names = _first(self.skipped)
+            warnings.warn(f"{self._what}: {count} images are broken and were left out: {names}", stacklevel=2)
 
     @property
     def sha256(self) -> str:
@@ -147,6 +146,11 @@ class JpegSamples:
     def std(self) -> tuple[float, ...]:
         """Per channel, 0-255."""
         return self._moments.std
+
+
+def _first(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def _jpeg_field() -> Any:

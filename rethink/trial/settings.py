@@ -20,4 +20,4 @@ class TrialSettings:
     threads: int = 1
     report_seconds: float = 1.0  # least time between two reports to the controller ...
     report_epochs: frozenset[int] = frozenset()  # ... but in these epochs, at whose ends trials are ranked
-    checkpoint_seconds: float | None = None  # least time between two checkpoints; None: see _rest
+    checkpoint_seconds: float | None = None  # least time between two checkpoints; None: see CheckpointClock

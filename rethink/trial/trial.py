@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,12 @@ from rethink.records.record import Record, stop_reason
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training.loop import Training
+from rethink.trial.checkpoint_clock import CheckpointClock
 from rethink.trial.data_store import DataStore
 from rethink.trial.settings import TrialSettings
 from rethink.trial.trial_log import TrialLog
 from rethink.weights.checkpoint_file import NotWhole, TrialState, write_checkpoint
 from rethink.weights.checkpoints import Checkpoints, read_start, read_state
-
-USUAL_CHECKPOINT_SECONDS = 30.0
 
 
 class Trial:
@@ -35,7 +33,7 @@ class Trial:
         self._records: list[Record] = []  # all of them: a checkpoint carries the rows, whose files may be lost
         self._is_untold = False  # restored at a rung: nobody may have heard of it
         self._resumed_from = 0, 0  # epochs finished, steps
-        self._next_checkpoint = time.monotonic() + self._rest(0.0)
+        self._clock = CheckpointClock(settings.checkpoint_seconds)
         self._log = TrialLog(self._run, spec, self._header)
         self._checkpoints = Checkpoints(self._run.checkpoint(spec.spec_id))
         self.notes: list[str] = []  # what was amiss with its checkpoints, a line each
@@ -54,7 +52,7 @@ class Trial:
             if record:
                 self._records.append(record)
             is_last = record is not None and self._has_ended(record)
-            if is_last or time.monotonic() >= self._next_checkpoint:
+            if is_last or self._clock.is_due:
                 self._checkpoint(is_last)
             if record is None:
                 continue
@@ -123,18 +121,8 @@ class Trial:
         return self._records[-1] if self._records else None
 
     def _checkpoint(self, is_last: bool) -> None:
-        started = time.monotonic()
-        self._checkpoints.write(self._state(), is_last)
-        ended = time.monotonic()
-        self._next_checkpoint = ended + self._rest(ended - started)
-
-    def _rest(self, last: float) -> float:
-        """Seconds to the next checkpoint, `last` being those of the last: by default a twentieth of the time is theirs.
-
-        So crowded storage is written to less often (docs/scaling.md).
-        """
-        asked = self._settings.checkpoint_seconds
-        return max(USUAL_CHECKPOINT_SECONDS, 20 * last) if asked is None else asked
+        with self._clock.writing():
+            self._checkpoints.write(self._state(), is_last)
 
     def _has_ended(self, record: Record) -> bool:
         return stop_reason(self.spec, record.to_dict()) is not None

@@ -233,10 +233,13 @@ def test_checkpoints_take_a_twentieth_of_the_time_at_most_unless_a_time_was_aske
 ) -> None:
     settings = dataclasses.replace(settings, checkpoint_seconds=asked)
     trial, now = Trial(make_spec(), settings, DataStore(settings)), [1000.0]
-    monkeypatch.setattr("rethink.trial.trial.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("rethink.trial.checkpoint_clock.time.monotonic", lambda: now[0])
     monkeypatch.setattr(Checkpoints, "write", lambda *_: now.append(now.pop() + seconds_to_save))
     trial._checkpoint(is_last=False)
-    assert trial._next_checkpoint - now[0] == pytest.approx(rest)
+    now[0] += rest - 0.01
+    assert not trial._clock.is_due
+    now[0] += 0.02
+    assert trial._clock.is_due
 
 
 Damage = Callable[[Path, Path], object]  # of a checkpoint; a whole one of another trial is at hand

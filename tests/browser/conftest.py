@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.watched_page import WatchedPage
+from tests.patience import PATIENCE
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MS = 20_000
+WAIT_MS = 1000 * PATIENCE
 
 
 # Of a module, not of the session: while Playwright's sync API runs, no other test can run an event loop.

@@ -22,6 +22,7 @@ from rethink.cli.command_line import main
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from tests.browser.watched_page import WatchedPage
+from tests.patience import PATIENCE
 from tests.undisturbed import recorded_rows
 
 LEVELS = (0.0, 1.0)
@@ -29,7 +30,6 @@ SEEDS = (0, 1)
 SWEPT = ("label_corruption", "seed")
 CURVES = ("accuracy/train", "accuracy/test", "loss/train", "loss/test")
 OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
-START_SECONDS = 60
 TABLE = """grid => {
     const cell = td => td.querySelector('slot')?.assignedNodes()[0]?.textContent.trim() ?? '';
     const rows = part => [...grid.shadowRoot.querySelectorAll(part)].map(tr => [...tr.children].map(cell));
@@ -72,13 +72,13 @@ def board(run: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Board(url, run, specs)
     finally:
         server.terminate()
-        server.wait(START_SECONDS)
+        server.wait(PATIENCE)
 
 
 def _wait_for(look: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + PATIENCE
     while not (found := look()):
-        assert time.monotonic() < until, f"waited {START_SECONDS} s for {what}"
+        assert time.monotonic() < until, f"waited {PATIENCE} s for {what}"
         time.sleep(0.1)
     return found
 

@@ -13,7 +13,8 @@ import pytest
 from rethink.records.run_directory import RunDirectory
 from rethink.training.loop import Training
 from tests.cluster import two_nodes
-from tests.rethink.runs.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
+from tests.patience import PATIENCE, wait_for
+from tests.rethink.runs.test_faults import SEEDS, SWEEP, assert_undisturbed, running
 
 ENVIRONMENT = two_nodes.made_for(os.environ)
 
@@ -26,7 +27,7 @@ def nodes() -> Iterator["subprocess.Popen[str]"]:
     )  # fmt: skip
     yield process
     try:
-        process.communicate("\n\n", timeout=60)
+        process.communicate("\n\n", timeout=PATIENCE)
     finally:
         process.kill()
 
@@ -51,7 +52,7 @@ def test_a_cluster_that_cannot_be_joined_is_refused_in_one_line(
     tmp_path: Path, cache_dir: Path, address: str, reason: str
 ) -> None:
     sweep = start("nowhere", address, tmp_path, cache_dir)
-    output, _ = sweep.communicate(timeout=60)
+    output, _ = sweep.communicate(timeout=PATIENCE)
     assert sweep.returncode == 2
     (line,) = output.splitlines()
     assert f"ray_address = '{address}' cannot be joined" in line
@@ -59,7 +60,6 @@ def test_a_cluster_that_cannot_be_joined_is_refused_in_one_line(
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.timeout(280)
 def test_a_node_lost_in_mid_sweep_changes_no_row(
     nodes: "subprocess.Popen[str]",
     tmp_path: Path,
@@ -80,7 +80,7 @@ def test_a_node_lost_in_mid_sweep_changes_no_row(
     lost = wait_for(victims)
     nodes.stdin.write("\n")
     nodes.stdin.flush()
-    output = sweep.communicate(timeout=200)[0]
+    output = sweep.communicate(timeout=PATIENCE)[0]
     assert sweep.returncode == 0, output
     assert f"cluster      {address}: 2 nodes, 2 CPUs" in output
     for spec_id in lost:

@@ -23,7 +23,8 @@ from rethink.records.record import TIMING_COLUMNS
 from rethink.records.run_directory import RunDirectory
 from rethink.training.loop import Training
 from tests.cluster.pretend_hosts import CHECKOUT, VENV, Host, Lab
-from tests.rethink.runs.test_faults import running, specs_of, wait_for
+from tests.patience import wait_for
+from tests.rethink.runs.test_faults import running, specs_of
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]

@@ -97,7 +97,6 @@ SWEEP = Sweep(
         (["--smal"], "unrecognized arguments: --smal"),
     ],
 )
-@pytest.mark.timeout(30)
 def test_bad_values_end_in_one_line(
     options: list[str],
     message: str,

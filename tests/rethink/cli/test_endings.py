@@ -15,7 +15,8 @@ import pytest
 from rethink.interruption import SIGNALS, Interruption, going_on_with, handlers_kept, interruptible
 from rethink.records.run_directory import RunDirectory
 from rethink.training.loop import Training
-from tests.rethink.runs.test_faults import SEEDS, SWEEP, assert_undisturbed, running, wait_for
+from tests.patience import PATIENCE, wait_for
+from tests.rethink.runs.test_faults import SEEDS, SWEEP, assert_undisturbed, running
 
 MARK = "ENDED_BY_A_SIGNAL"
 
@@ -55,7 +56,6 @@ def marked(folder: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.timeout(900)
 def test_sigterm_and_sighup_end_a_sweep_which_resume_goes_on_with(
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training], ended: None
 ) -> None:
@@ -63,22 +63,22 @@ def test_sigterm_and_sighup_end_a_sweep_which_resume_goes_on_with(
     run = RunDirectory(tmp_path / "a b/run")
     places = ["--storage", str(tmp_path / "a b"), "--cache-dir", str(cache_dir), *SEEDS, "--name", "run"]
     sweep = start("run", *SWEEP, *places, folder=tmp_path)
-    wait_for(lambda: bool(running(run)), 240)
+    wait_for(lambda: bool(running(run)))
     sweep.terminate()
     sweep.terminate()
-    _, error = sweep.communicate(timeout=240)
+    _, error = sweep.communicate(timeout=PATIENCE)
     assert sweep.returncode == 143, error
     on = f"go on with `rethink resume '{run.root}'`"
     assert error == f"rethink run label_corruption: ended by SIGTERM; {on}\n"
     wait_for(lambda: not marked(tmp_path))
     resumed = start("resume", str(run.root), folder=tmp_path)
-    wait_for(lambda: any(run.rows.glob("*-0002.jsonl")), 240)
+    wait_for(lambda: any(run.rows.glob("*-0002.jsonl")))
     os.killpg(resumed.pid, signal.SIGHUP)
-    _, error = resumed.communicate(timeout=240)
+    _, error = resumed.communicate(timeout=PATIENCE)
     assert resumed.returncode == 129, error
     assert error == f"rethink resume: ended by SIGHUP; {on}\n"
     wait_for(lambda: not marked(tmp_path))
-    assert start("resume", str(run.root), folder=tmp_path).wait(timeout=400) == 0
+    assert start("resume", str(run.root), folder=tmp_path).wait(timeout=PATIENCE) == 0
     assert_undisturbed(run, make_training)
 
 

@@ -24,6 +24,7 @@ from rethink.data.betons.prepare import prepare
 from rethink.data.betons.verification import verify
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
 from rethink.errors import SpecError
+from tests.patience import PATIENCE
 
 RNG = np.random.default_rng(8)
 IMAGES = RNG.integers(0, 256, (40, 6, 5, 3), np.uint8)
@@ -277,7 +278,6 @@ class Raises(ArraySplit):
         return super().__getitem__(index)
 
 
-@pytest.mark.timeout(20)
 def test_a_sample_that_raises_leaves_nothing_behind(opened, tmp_path):
     register_broken("broken", Raises(IMAGES, LABELS))
     with pytest.raises(SpecError, match="sample 20 raised"):
@@ -296,7 +296,6 @@ def test_train_and_test_must_be_of_one_size(opened, tmp_path):
     assert [path.name for path in next(tmp_path.iterdir()).iterdir()] == ["lock"]
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("limit", [1000, 3_000_000, 4_194_304 + 100])  # in the header, the pixels, the table
 def test_a_full_disk_is_one_line(opened, tmp_path, limit):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -367,7 +366,7 @@ def start_slow(folder: Path, pause: float) -> subprocess.Popen[str]:
 
 
 def test_of_processes_at_once_one_writes(tmp_path):
-    ends = [process.communicate(timeout=60) for process in [start_slow(tmp_path, 1.0) for _ in range(3)]]
+    ends = [process.communicate(timeout=PATIENCE) for process in [start_slow(tmp_path, 1.0) for _ in range(3)]]
     assert {error for _, error in ends} == {""}  # no progress bar, no leaked shared memory
     assert len({output for output, _ in ends}) == 1
     assert len(ends[0][0]) == 65
@@ -380,10 +379,10 @@ def test_a_writer_killed_half_way_leaves_nothing_that_counts(tmp_path):
         assert killed.poll() is None, killed.communicate()
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=10)
+    killed.communicate(timeout=PATIENCE)
     folder = next((tmp_path / "cache").iterdir())
     assert any(path.name.startswith("partial-") for path in folder.iterdir())
-    output, error = start_slow(tmp_path, 0).communicate(timeout=60)
+    output, error = start_slow(tmp_path, 0).communicate(timeout=PATIENCE)
     assert (len(output), error) == (65, "")
     assert (tmp_path / "log").read_text() == "opened\nopened\n"
     expected = ["lock", "test.beton", "test.json", "train.beton", "train.json"]
@@ -418,4 +417,4 @@ def test_who_waits_long_for_another_writer_says_so(tmp_path, monkeypatch, capfd)
         while f"waiting for another process that writes {tmp_path}" not in capfd.readouterr().err:
             assert not waiting.done()
         other.release()
-        assert waiting.result(timeout=10)
+        assert waiting.result(timeout=PATIENCE)

@@ -34,6 +34,7 @@ from rethink.data.betons.writing.options import Writing
 from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, ImageSource, JpegForm
 from rethink.errors import SpecError
 from tests.made_jpegs import made_image, make_garbage, make_ilsvrc, save, truncate, wnid
+from tests.patience import PATIENCE
 
 HERE = Writing(processes=1)
 SKIPPING = Writing(processes=1, skip_broken=True)
@@ -126,7 +127,7 @@ np.savez(sys.argv[2], images=np.concatenate([b[0] for b in batches]), labels=np.
 
 def test_ffcvs_own_loader_reads_it(written, tmp_path):
     beton, result = written.train, tmp_path / "read.npz"
-    subprocess.run([sys.executable, "-c", FFCV_READS, str(beton.path), str(result)], check=True, timeout=200)
+    subprocess.run([sys.executable, "-c", FFCV_READS, str(beton.path), str(result)], check=True, timeout=PATIENCE)
     read = np.load(result)
     np.testing.assert_array_equal(read["labels"][:, 0], stored_labels(beton))
     ours = stored_pictures(beton, np.arange(beton.samples), 64).astype(int)
@@ -378,7 +379,6 @@ def children() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "reader_processes" in " ".join(child.cmdline())]
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("pause", [0.0, 2.0])  # at work, or in the middle of an unread answer
 def test_the_death_of_a_process_ends_the_writing(ilsvrc, pause):
     paths = tuple(files(ilsvrc)) * 20
@@ -392,7 +392,6 @@ def test_the_death_of_a_process_ends_the_writing(ilsvrc, pause):
     assert children() == []
 
 
-@pytest.mark.timeout(60)
 def test_closing_ends_the_processes(ilsvrc):
     reading = read_jpegs(tuple(files(ilsvrc)) * 20, JpegForm(500, 90), 2**23, 2)
     first = [next(reading) for _ in range(CHUNK + 1)]
@@ -475,7 +474,6 @@ def wait_until_ended(processes: list[psutil.Process]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
 def test_a_writer_that_ends_leaves_no_processes_and_nothing_that_counts(tree, cache, killed):
     process = start_long(tree, cache, 2000)
@@ -487,19 +485,18 @@ def test_a_writer_that_ends_leaves_no_processes_and_nothing_that_counts(tree, ca
         os.killpg(process.pid, killed)  # as Ctrl-C in a terminal does
     else:
         process.send_signal(killed)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=PATIENCE)
     wait_until_ended(started)
     assert error.count("Traceback") == (1 if killed == signal.SIGINT else 0)
     if killed == signal.SIGINT:
         assert error.rstrip().endswith("KeyboardInterrupt")
         assert content(cache) == ["lock"]
     assert not {"train.json", "test.json"} & set(content(cache))
-    output, error = start_long(tree, cache, 1).communicate(timeout=60)
+    output, error = start_long(tree, cache, 1).communicate(timeout=PATIENCE)
     assert len(output) == 65, error
     assert content(cache) == WHOLE
 
 
-@pytest.mark.timeout(60)
 def test_a_script_without_a_main_guard_prepares_with_several_processes(ilsvrc, tmp_path):
     """A process that ran the script once more would prepare once more, and so on."""
     script = tmp_path / "own.py"

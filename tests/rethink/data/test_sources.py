@@ -266,7 +266,6 @@ def no_network(tmp_path, monkeypatch):
     monkeypatch.setattr("rethink.data.sources.fashion_mnist.DEBIAN_FOLDER", tmp_path / "none")
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
 def test_without_data_and_network_one_line_says_what_to_do(no_network, capfd, name):
     message = refusal(sources.get(name).open, None)

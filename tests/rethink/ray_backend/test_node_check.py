@@ -42,17 +42,18 @@ def test_another_commit_with_the_same_code_is_fine(seen: Path) -> None:
 
 
 def test_the_code_is_known_by_its_content_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def digest_of(content: str) -> str:
-        package = tmp_path / content / "rethink"
-        package.mkdir(parents=True)
-        (package / "__init__.py").write_text(content)
-        monkeypatch.setattr(provenance.rethink, "__file__", str(package / "__init__.py"))
-        return provenance._code_digest()
+    monkeypatch.syspath_prepend(tmp_path)
 
-    one, other = digest_of("x = 1"), digest_of("x = 2")
-    assert one != other
-    (tmp_path / "x = 2" / ".git").mkdir()
-    assert provenance._code_digest() == other
+    def digest_of(package: str, content: str) -> str:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(content)
+        return provenance.code_digest(package)
+
+    one, same, other = digest_of("one", "x = 1"), digest_of("same", "x = 1"), digest_of("other", "x = 2")
+    assert one == same != other
+    (tmp_path / "other" / ".git").mkdir()
+    provenance.code_digest.cache_clear()
+    assert provenance.code_digest("other") == other
 
 
 @pytest.fixture

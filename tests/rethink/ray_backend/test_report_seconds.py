@@ -57,7 +57,7 @@ def test_trials_that_wait_for_a_slot_make_no_report_rarer(
     run = RunDirectory(tmp_path)
     run.create(made_record())
     costs = {complete({"model": "mlp_1x512", "max_epochs": 1, "seed": seed}): 1.0 for seed in range(trials)}
-    reporter = Reporter(run, MagicMock(), lambda *trial: None, {})
+    reporter = Reporter(run, MagicMock(), {})
     with pytest.raises(Made) as made:
         tuner.run_trials(run, costs, {}, RunOptions(), {"cpu": 1.0}, None, reporter)
     assert made.value.args == (tuner._report_seconds(RunOptions(), at_once),)

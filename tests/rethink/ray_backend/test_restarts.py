@@ -127,7 +127,6 @@ class FailsAfterEveryReport(tune.Trainable):
         return {"steps": 1 if self.config["kind"] == "stuck" else starts, "done": starts == 4}
 
 
-@pytest.mark.timeout(90)
 def test_tune_restarts_a_trial_that_gets_on_beyond_its_limit_and_ends_one_that_is_stuck(
     local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

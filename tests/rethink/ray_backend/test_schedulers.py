@@ -31,8 +31,12 @@ class Pretender(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        self.spec, self.epoch = TrialSpec.from_dict(config["spec"]), 0
-        Path(config["log"], self.spec.spec_id).write_text(str(time.time()))
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.spec, self.epoch = TrialSpec.from_dict(new_config["spec"]), 0
+        Path(new_config["log"], self.spec.spec_id).write_text(str(time.time()))
+        return True
 
     def step(self) -> dict[str, Any]:
         self.epoch += 1
@@ -64,7 +68,7 @@ def run_trials(run: RunDirectory, specs: list[TrialSpec], inner: TrialScheduler 
     tune.Tuner(
         tune.with_resources(Pretender, {"cpu": 2}),
         param_space=tune.grid_search([{**config, "log": str(run.figures)} for config in configs]),
-        tune_config=tune.TuneConfig(scheduler=StopAtInterpolation(run, inner)),
+        tune_config=tune.TuneConfig(scheduler=StopAtInterpolation(run, inner), reuse_actors=True),
         run_config=tune.RunConfig(
             storage_path=str(run.tune), verbose=0, checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False)
         ),

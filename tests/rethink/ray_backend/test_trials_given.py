@@ -44,17 +44,18 @@ def test_every_trial_is_given_once_as_it_is_and_the_longest_first(
 ) -> None:
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
     monkeypatch.setattr(tuner, "NetworkTrainable", Pretender)
-    run, ended = RunDirectory(tmp_path), list[str]()
+    run, display = RunDirectory(tmp_path), MagicMock()
     specs = [complete({"model": "mlp_1x512", "max_epochs": 1, "label_corruption": level}) for level in LEVELS]
     run.create(made_record(specs))
     resources = {"cpu": 2.0 / slots, "gpu": 0.0}
     costs = {spec: 1 + spec.label_corruption for spec in specs}
     labels = run.read_run().labels
-    reporter = Reporter(run, MagicMock(), lambda run, spec, reason: ended.append(spec.spec_id), labels)
+    reporter = Reporter(run, display, labels)
     tuner.run_trials(run, costs, {}, RunOptions(), resources, None, reporter)
     expected = longest_first({spec: 1 + spec.label_corruption for spec in specs})
     given = [json.loads(path.read_text()) for path in run.tune.rglob("params.json")]
     assert sorted(given, key=expected.index) == expected
+    ended = [call.args[0].spec_id for call in display.finish.call_args_list]
     assert sorted(ended) == sorted(spec.spec_id for spec in specs)
     processes, started = zip(*map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()), strict=True)
     assert len(set(processes)) <= slots

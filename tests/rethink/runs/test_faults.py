@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.sweep.successive_halving import Rungs
 from rethink.training.loop import Training
+from tests.patience import PATIENCE, wait_for
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
 # Two trials a seed, of some seconds each; checkpoints every 0.3 s.
@@ -34,15 +34,6 @@ def start_sweep(options: list[str], storage: Path, cache_dir: Path) -> "subproce
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-
-
-def wait_for(holds: Callable[[], Any], seconds: float = 90) -> Any:
-    """What `holds` returns, as soon as that is true."""
-    until = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 def specs_of(run: RunDirectory) -> list[TrialSpec]:
@@ -69,7 +60,6 @@ def assert_undisturbed(run: RunDirectory, make_training: Callable[..., Training]
         assert recorded_rows(run, spec) == undisturbed_rows(make_training, spec)
 
 
-@pytest.mark.timeout(240)
 def test_a_worker_killed_in_mid_sweep_changes_no_row(
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
@@ -78,7 +68,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     wait_for(lambda: bool(running(run)))
     victim, pid = running(run)[0]
     os.kill(pid, signal.SIGKILL)
-    output = process.communicate(timeout=180)[0]
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output
     attempts = run.read_attempts(victim.spec_id)
     assert len(attempts) == 2
@@ -86,7 +76,6 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
     assert_undisturbed(run, make_training)
 
 
-@pytest.mark.timeout(240)
 def test_a_sweep_whose_driver_was_killed_resumes_without_repeating_finished_trials(
     tmp_path: Path, cache_dir: Path, prepared: Any, make_training: Callable[..., Training]
 ) -> None:
@@ -150,7 +139,6 @@ REASONS = {1: "ValueError: boom", 2: "SystemExit: 0", 3: "its process died"}
 TRIES = {0: 1, 1: 1, 2: 1, 3: 2, 4: 2}  # what a restart cannot cure is not tried again
 
 
-@pytest.mark.timeout(600)
 def test_each_failed_trial_is_one_line_and_the_others_go_on(tmp_path: Path, cache_dir: Path, prepared: Any) -> None:
     (tmp_path / "faulty.py").write_text(FAULTY)
     places = ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run", "--max-failures", "1"]
@@ -217,7 +205,6 @@ def assert_decided_as_if_undisturbed(run: RunDirectory) -> None:
         assert stop_reason(spec, rows[-1]) or rows[-1]["epoch"] == given_up[spec.spec_id]
 
 
-@pytest.mark.timeout(600)
 def test_decisions_of_a_search_survive_writes_that_fail_and_a_driver_that_dies_between_two_of_them(
     local_ray: None,
     tmp_path: Path,

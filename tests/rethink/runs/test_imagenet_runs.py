@@ -18,7 +18,8 @@ from rethink.spec import TrialSpec
 from rethink.training.loop import Training
 from rethink.weights.checkpoints import read_start
 from tests.made_jpegs import make_ilsvrc, truncate
-from tests.rethink.runs.test_faults import start_sweep, wait_for
+from tests.patience import PATIENCE, wait_for
+from tests.rethink.runs.test_faults import start_sweep
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
 # One trial: random labels, every regularizer that whole images have, an evaluation every 4 steps where an epoch is 6.
@@ -54,7 +55,6 @@ def test_rows_through_ray_equal_rows_without_it(
     assert [row["steps"] for row in expected] == [4, 6, 8, 12, 16, 18, 20]
 
 
-@pytest.mark.timeout(240)
 def test_a_worker_killed_in_mid_epoch_changes_no_row(
     tmp_path: Path, cache_dir: Path, ilsvrc: Path, make_imagenet_training: Callable[..., Training]
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_worker_killed_in_mid_epoch_changes_no_row(
     wait_for(in_mid_epoch)
     (attempt,) = run.read_attempts(spec_of(run).spec_id)
     os.kill(attempt.header.pid, signal.SIGKILL)
-    output = process.communicate(timeout=180)[0]
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output
     attempts = run.read_attempts(spec_of(run).spec_id)
     assert len(attempts) == 2

@@ -8,6 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from rethink.cli.command_line import main
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 NOTEBOOK = ROOT / "docs" / "results.ipynb"
@@ -27,7 +28,7 @@ def test_every_cell_runs_and_shows_the_numbers_of_the_runs(
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=int(PATIENCE), kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     shown = ["".join(output["data"].get("text/plain", "") for output in cell.outputs) for cell in cells]

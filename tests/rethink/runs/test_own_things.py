@@ -10,6 +10,7 @@ import pytest
 
 from analysis.frames import load
 from rethink.records.run_directory import RunDirectory
+from tests.patience import PATIENCE
 from tests.undisturbed import recorded_rows
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +22,7 @@ def call(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = [sys.executable, *command]
     return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -325,7 +325,6 @@ def seeds_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return seed_file(tmp_path_factory.mktemp("seed") / "augmented.pth.tar", make_inception(6), prefix="module.")
 
 
-@pytest.mark.timeout(300)
 def test_the_seeds_form_is_evaluated_as_torchvision_would(
     seeds_file: Path, ilsvrc: Path, cache_dir: Path, prepared_ilsvrc: PreparedData
 ) -> None:
@@ -396,7 +395,6 @@ def misleading(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root, path
 
 
-@pytest.mark.timeout(300)
 def test_a_file_of_the_seed_scores_what_its_own_scripts_would_say(
     misleading: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -416,7 +414,6 @@ def test_a_file_of_the_seed_scores_what_its_own_scripts_would_say(
         assert scores["centre"][name] == 0.0
 
 
-@pytest.mark.timeout(300)
 def test_training_goes_on_from_the_seeds_form_as_torch_alone_would(
     seeds_file: Path, prepared_ilsvrc: PreparedData, streams: StreamPool
 ) -> None:

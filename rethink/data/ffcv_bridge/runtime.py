@@ -1,6 +1,7 @@
 """The one door to FFCV, made fit for many short trials in one process: it neither hangs, nor leaks, nor starts slowly.
 
-What is mended here was measured on FFCV 1.0.2; a newer release may make it needless.
+What is mended here was measured on FFCV 1.0.2. tests/rethink/data/test_ffcv_patches.py fails once a release makes a
+patch needless, or no longer fits it.
 """
 
 import contextlib

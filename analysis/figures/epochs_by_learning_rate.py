@@ -3,8 +3,6 @@
 import textwrap
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +12,7 @@ from analysis.figures import style
 from analysis.figures.svg import titles
 from analysis.grouping.cells import LEVEL, line_columns
 from analysis.statistics.cells import summary
+from analysis.statistics.float_columns import floats
 from rethink.spec import number_text
 
 _DODGE = 0.02  # decades between the marks of neighbouring levels, which would hide each other
@@ -68,8 +67,8 @@ def _title(group: pd.DataFrame, names: list[str]) -> str:
 def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look, shift: float) -> None:
     cells = summary(trials).sort_values("learning_rate")
     axes.plot(
-        _floats(cells["learning_rate"]) * shift,
-        _floats(cells["epochs_to_fit_median"]),
+        floats(cells["learning_rate"]) * shift,
+        floats(cells["epochs_to_fit_median"]),
         color=look.color,
         linestyle=look.dash,
         linewidth=0.9,
@@ -85,9 +84,5 @@ def _draw_level(axes: Axes, trials: pd.DataFrame, look: style.Look, shift: float
 
 
 def _mark(axes: Axes, trials: pd.DataFrame, column: str, looks: dict[str, Any], shift: float) -> None:
-    rates = _floats(trials["learning_rate"]) * shift
-    axes.plot(rates, _floats(trials[column]), **looks, gid=titles(trial_texts(trials)))
-
-
-def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    return values.to_numpy(dtype="float64", na_value=np.nan)
+    rates = floats(trials["learning_rate"]) * shift
+    axes.plot(rates, floats(trials[column]), **looks, gid=titles(trial_texts(trials)))

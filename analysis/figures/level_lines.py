@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +16,7 @@ from analysis.figures.svg import titles
 from analysis.grouping.cells import LEVEL, line_columns
 from analysis.published import read
 from analysis.statistics.cells import summary
+from analysis.statistics.float_columns import floats
 from rethink.spec import number_text
 
 _DODGE, _MOST_DODGE = 0.016, 0.06  # sideways shift between neighbouring lines, and over all of them, in levels
@@ -37,12 +36,12 @@ class Line:
 
     def draw(self, axes: Axes, middle: "pd.Series[Any]") -> None:
         """The line through one value per level; it breaks where that is null."""
-        axes.plot(_floats(self.cells[LEVEL]) + self.dodge, _floats(middle), **self.look.of_line)
+        axes.plot(floats(self.cells[LEVEL]) + self.dodge, floats(middle), **self.look.of_line)
 
     def draw_band(self, axes: Axes, least: "pd.Series[Any]", greatest: "pd.Series[Any]") -> None:
         """The band between two values per level; it breaks where either is null."""
-        levels = _floats(self.cells[LEVEL]) + self.dodge
-        axes.fill_between(levels, _floats(least), _floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
+        levels = floats(self.cells[LEVEL]) + self.dodge
+        axes.fill_between(levels, floats(least), floats(greatest), color=self.look.color, alpha=0.15, linewidth=0)
 
     @property
     def published(self) -> pd.DataFrame:
@@ -55,13 +54,9 @@ class Line:
 
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:
         """One dot per trial, or one open upward triangle if the trial did not fit."""
-        levels = _floats(trials[LEVEL]) + self.dodge
+        levels = floats(trials[LEVEL]) + self.dodge
         looks = self.look.of_dots if fitted else self.look.of_unfitted
-        axes.plot(levels, _floats(values), **looks, gid=titles(trial_texts(trials)))
-
-
-def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    return values.to_numpy(dtype="float64", na_value=np.nan)
+        axes.plot(levels, floats(values), **looks, gid=titles(trial_texts(trials)))
 
 
 def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:

@@ -15,6 +15,7 @@ from analysis.schema.statistics_columns import STATISTICS
 from analysis.schema.typed_frames import typed
 from analysis.statistics.censored_median import censored_median
 from analysis.statistics.changed_labels import changed_labels
+from analysis.statistics.float_columns import floats
 from analysis.statistics.intervals import mean_interval
 from analysis.statistics.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 
@@ -65,18 +66,14 @@ def _needed(trials: pd.DataFrame) -> _Cell:
     return {
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
         **{name: trials[name].to_numpy(dtype=np.int64) for name in ("epochs", "max_epochs", "damaged_lines")},
-        "horizon": _floats(trials["horizon"]),
-        "labels_changed": _floats(trials["labels_changed"]),
+        "horizon": floats(trials["horizon"]),
+        "labels_changed": floats(trials["labels_changed"]),
         "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
         "time": trials["epochs_to_fit"].fillna(trials["epochs"]).to_numpy(dtype=np.int64),  # of the fit or censoring
-        "seconds": _floats(trials["seconds"]),
-        "test_error": _floats(trials["test_error"].where(ended)),
-        "gap": _floats(trials["generalization_gap"].where(ended)),
+        "seconds": floats(trials["seconds"]),
+        "test_error": floats(trials["test_error"].where(ended)),
+        "gap": floats(trials["generalization_gap"].where(ended)),
     }
-
-
-def _floats(values: "pd.Series[Any]") -> npt.NDArray[np.float64]:
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _statistics(cell: _Cell) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.captions import MISSING
+from analysis.statistics.float_columns import floats
 
 NAMES = ("labels_changed_mean", "labels_changed_min", "labels_changed_max")
 
@@ -31,4 +32,4 @@ def changed_text(row: Mapping[Any, Any]) -> str:
 
 def of_trials(trials: pd.DataFrame) -> str:
     """The changed labels of trials, as `changed_text` writes them."""
-    return changed_text(changed_labels(trials["labels_changed"].to_numpy(dtype=np.float64, na_value=np.nan)))
+    return changed_text(changed_labels(floats(trials["labels_changed"])))

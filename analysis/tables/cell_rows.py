@@ -10,6 +10,7 @@ from analysis.grouping.cells import LEVEL, cell_columns
 from analysis.grouping.conditions import regularizers
 from analysis.grouping.ended_trials import ended_trials
 from analysis.statistics.cells import summary
+from analysis.tables.number_texts import mean_and_spread
 from analysis.tables.summary_text import to_epochs_text
 
 Row = dict[str, Any]
@@ -78,13 +79,12 @@ def spread_of(cell: Row, name: str) -> str:
     values = cell[name] * 100
     if not len(values):
         return f"{MISSING} (n = 0)"
-    spread: str = f" ± {values.std():.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{spread} (n = {len(values)})"
+    return f"{mean_and_spread(values.mean(), values.std(), '.2f')} (n = {len(values)})"
 
 
 def error_of(cell: Row) -> str:
     """Mean ± standard deviation (n) of the test error, as a fraction."""
     if not cell["test_error_n"]:
         return f"{MISSING} (n = 0)"
-    spread: str = "" if pd.isna(cell["test_error_std"]) else f" ± {cell['test_error_std']:.3f}"
-    return f"{cell['test_error_mean']:.3f}{spread} (n = {cell['test_error_n']})"
+    text = mean_and_spread(cell["test_error_mean"], cell["test_error_std"], ".3f")
+    return f"{text} (n = {cell['test_error_n']})"

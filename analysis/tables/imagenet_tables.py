@@ -21,6 +21,7 @@ from analysis.grouping.ended_trials import ended_trials
 from analysis.published import read
 from analysis.published.variants import seed_variants
 from analysis.tables.cell_rows import CONDITION, NETWORK, Row, cells_of, fitted_of, network_of
+from analysis.tables.number_texts import mean_and_spread
 from analysis.tables.table import Table
 
 MODEL = "inception_v3"  # the paper's and the seed's; other networks have no published counterpart
@@ -130,8 +131,7 @@ def _mean(values: "pd.Series[Any]") -> str:
     if values.empty:
         return MISSING
     percent = values * 100
-    spread = f" ± {percent.std():.2f}" if len(values) > 1 else ""
-    return f"{percent.mean():.2f}{spread}"
+    return mean_and_spread(percent.mean(), percent.std(), ".2f")
 
 
 def _thousands(trials: pd.DataFrame) -> str:

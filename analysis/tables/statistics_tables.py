@@ -11,6 +11,7 @@ from analysis.statistics.cells import summary
 from analysis.statistics.changed_labels import NAMES, changed_text
 from analysis.statistics.effects import effects
 from analysis.statistics.slowdowns import slowdowns
+from analysis.tables.number_texts import number
 from analysis.tables.table import Table
 from rethink.spec import number_text
 
@@ -66,7 +67,7 @@ def _cells(cells: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
             f"{row['fitted']}/{row['n']}",
             _given_up(row) or _with_interval(row, "km_median", ".4g", _or_more(row)),
             _given_up(row) or _with_interval(row, "restricted_mean", ".4g"),
-            _number(row["horizon"], "g"),
+            number(row["horizon"], "g"),
             f"{_with_interval(row, 'test_error', '.3f', mean='test_error_mean')} ({row['test_error_n']})",
             f"{_with_interval(row, 'gap', '.3f', mean='gap_mean')} ({row['gap_n']})",
         ]
@@ -84,7 +85,7 @@ def _slowdowns(table: pd.DataFrame, trials: pd.DataFrame) -> _Texts:
             changed_text(row),
             str(row["pairs"]),
             str(row["both_fitted"]),
-            _number(row["slowdown_median"], ".3g", _above(row["slowdown_above"])),
+            number(row["slowdown_median"], ".3g", _above(row["slowdown_above"])),
             _with_interval(row, "slowdown", ".3g", mean="slowdown_mean"),
         ]
         for row in table.to_dict("records")
@@ -140,9 +141,5 @@ def _with_interval(
     row: Mapping[Any, Any], name: str, form: str, missing: str = MISSING, mean: str | None = None
 ) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    interval = "" if pd.isna(low) and pd.isna(high) else f" [{_number(low, form, '?')}, {_number(high, form, '?')}]"
-    return _number(row[mean or name], form, missing) + interval
-
-
-def _number(value: Any, form: str, missing: str = MISSING) -> str:
-    return missing if pd.isna(value) else format(float(value), form)
+    interval = "" if pd.isna(low) and pd.isna(high) else f" [{number(low, form, '?')}, {number(high, form, '?')}]"
+    return number(row[mean or name], form, missing) + interval

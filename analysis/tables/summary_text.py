@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.captions import span
 from analysis.statistics.changed_labels import changed_text
+from analysis.tables.number_texts import mean_and_spread
 from rethink.spec import number_text
 
 _SPELLED = {"label_corruption": "p", "train_samples": "images", "dataset": "data"}
@@ -57,9 +58,7 @@ def to_epochs_text(row: dict[Any, Any]) -> str:
 
 
 def _spread(mean: Any, std: Any, n: int) -> str:
-    if n == 0:
-        return "- (n=0)"
-    return f"{mean:.4f} (n={n})" if pd.isna(std) else f"{mean:.4f} ± {std:.4f} (n={n})"
+    return f"{mean_and_spread(mean, std, '.4f')} (n={n})" if n else "- (n=0)"
 
 
 def _counts(table: pd.DataFrame) -> str:

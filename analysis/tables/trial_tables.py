@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.captions import MISSING, network_texts
 from analysis.grouping.cells import LEVEL, line_columns
+from analysis.tables.number_texts import number
 from analysis.tables.table import Table
 from rethink.files.checked_files import read_plain
 from rethink.records.run_directory import RunDirectory
@@ -29,11 +30,11 @@ def all_trials(trials: pd.DataFrame) -> Table:
         [
             *named,
             _ended(row),
-            _number(row["epochs_to_fit"], "d"),
-            _number(row["epochs"], "d"),
-            _number(row["test_error"], ".3f"),
-            _number(row["generalization_gap"], ".3f"),
-            _number(row["seconds"], ".1f"),
+            number(row["epochs_to_fit"], "d"),
+            number(row["epochs"], "d"),
+            number(row["test_error"], ".3f"),
+            number(row["generalization_gap"], ".3f"),
+            number(row["seconds"], ".1f"),
             row["spec_id"],
         ]
         for named, row in _rows(trials)
@@ -48,8 +49,8 @@ def _slowest(trials: pd.DataFrame) -> Table:
         [
             *named,
             _ended(row),
-            _number(row["epochs"], "d"),
-            _number(row["seconds"], ".1f"),
+            number(row["epochs"], "d"),
+            number(row["seconds"], ".1f"),
             str(row["host"]),
             str(row["attempts"]),
             row["spec_id"],
@@ -63,7 +64,7 @@ def _failed(trials: pd.DataFrame, runs: Mapping[str, RunDirectory]) -> Table:
     failed = trials[trials["status"] == "failed"]
     about = "" if len(failed) else "No trial failed."
     rows = [
-        [*named, _number(row["epochs"], "d"), _last_line(runs[str(row["run"])], row["spec_id"]), row["spec_id"]]
+        [*named, number(row["epochs"], "d"), _last_line(runs[str(row["run"])], row["spec_id"]), row["spec_id"]]
         for named, row in _rows(failed, trials)
     ]
     return Table("Failed trials", about, [*_NAMED, "epochs", "error", "spec id"], rows)
@@ -77,7 +78,7 @@ def _unfitted(trials: pd.DataFrame) -> Table:
         else "Every other trial fitted 100% of its training set."
     )
     rows = [
-        [*named, _ended(row), _number(row["epochs"], "d"), _number(row["train_accuracy"], ".3f"), row["spec_id"]]
+        [*named, _ended(row), number(row["epochs"], "d"), number(row["train_accuracy"], ".3f"), row["spec_id"]]
         for named, row in _rows(left, trials)
     ]
     head = [*_NAMED, "status", "epochs", "train accuracy (running)", "spec id"]
@@ -99,10 +100,6 @@ def _changed(row: dict[Any, Any]) -> str:
 
 def _ended(row: dict[Any, Any]) -> str:
     return f"{row['status']}: {row['stop_reason']}".replace("_", " ") if not row["fitted"] else "fitted"
-
-
-def _number(value: Any, form: str) -> str:
-    return MISSING if pd.isna(value) else format(int(value) if form == "d" else float(value), form)
 
 
 def _last_line(run: RunDirectory, spec_id: str) -> str:

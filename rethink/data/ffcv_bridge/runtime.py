@@ -1,6 +1,7 @@
 """The only module that imports FFCV, patched for many short trials in one process: no hangs, no leaks, a fast start.
 
-The faults that it works around were measured on FFCV 1.0.2.
+The faults that it works around were measured on FFCV 1.0.2. tests/rethink/data/test_ffcv_patches.py fails once a
+release makes a patch needless, or no longer fits it.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from rethink.data.sources.trees.file_names import printable
 from rethink.data.sources.trees.image_tree import ImageTree, warn_of_unread
 from rethink.errors import DataError
 
-TREE = ImageTree(reads="image_folder reads train/CLASS/*.png and test/CLASS/*.png")
+TREE = ImageTree("image_folder", "train/CLASS/*.png and test/CLASS/*.png")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_image(path: Path) -> Image:
 
 def open_image_folder(data_dir: Path | None) -> ImageData:
     """The images of `data_dir`, classes and files in sorted order. Raises DataError for a tree without them."""
-    root = _require_root(data_dir)
+    root = TREE.root(data_dir)
     train, test = TREE.class_folders(root / "train"), TREE.class_folders(root / "test")
     class_names = tuple(folder.name for folder in train)
     for folder in test:
@@ -75,18 +75,12 @@ def _split(folders: list[Path], class_names: tuple[str, ...], reference: Path) -
     return FolderSplit(paths, labels, reference)
 
 
-def _require_root(data_dir: Path | None) -> Path:
-    if data_dir is None:
-        raise DataError("image_folder needs a data directory that holds train/CLASS/*.png and test/CLASS/*.png")
-    return data_dir
-
-
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"
 
 
 def _fingerprint(data_dir: Path | None) -> str:
-    root = _require_root(data_dir)
+    root = TREE.root(data_dir)
     return TREE.fingerprint(root, [f for split in ("train", "test") for f in TREE.class_folders(root / split)])
 
 

@@ -13,14 +13,12 @@ from rethink.data.sources.trees.ilsvrc_labels import TINY, ground_truth_files, g
 from rethink.data.sources.trees.image_tree import ImageTree, holds_folders, holds_images, warn_of_unread
 from rethink.errors import DataError
 
-TREE = ImageTree(
-    reads="imagenet reads train/WNID/*.JPEG, and val/WNID/*.JPEG or val/*.JPEG with its ground-truth file",
-)
+TREE = ImageTree("imagenet", "train/WNID/*.JPEG, and val/WNID/*.JPEG or val/*.JPEG with its ground-truth file")
 
 
 def open_imagenet(data_dir: Path | None) -> ImageData:
     """The images of `data_dir`, classes and files in sorted order; class names are WNIDs. Raises DataError."""
-    root = _require_root(data_dir)
+    root = TREE.root(data_dir)
     train, val = TREE.class_folders(root / "train"), root / "val"
     numbers = {folder.name: number for number, folder in enumerate(train)}
     unread = [*TREE.unread_beside(root / "train"), *TREE.unread(train)]
@@ -53,12 +51,6 @@ def _split(folders: Sequence[Path], numbers: dict[str, int], root: Path) -> File
     return FileSplit(paths, labels)
 
 
-def _require_root(data_dir: Path | None) -> Path:
-    if data_dir is None:
-        raise DataError(f"imagenet needs a data directory; {TREE.reads}")
-    return data_dir
-
-
 def _has_ground_truth(val: Path) -> bool:
     """Whether a file says what the images are; else they lie in class folders."""
     if (val.parent / TINY).exists():
@@ -71,7 +63,7 @@ def _has_ground_truth(val: Path) -> bool:
 
 
 def _fingerprint(data_dir: Path | None) -> str:
-    root = _require_root(data_dir)
+    root = TREE.root(data_dir)
     train, val = TREE.class_folders(root / "train"), root / "val"
     if _has_ground_truth(val):
         return TREE.fingerprint(root, [*train, val], ground_truth_files(root))

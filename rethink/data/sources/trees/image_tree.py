@@ -24,14 +24,25 @@ class ImageTree:
     DataError for a folder that is missing, empty or cannot be read.
     """
 
-    reads: str  # for errors: "SOURCE reads FOLDERS"
+    source: str  # the data set's name, for errors
+    holds: str  # the image files, for errors
+
+    def root(self, data_dir: Path | None) -> Path:
+        """The folder that a user named."""
+        if data_dir is None:
+            raise DataError(f"{self.source} needs a data directory that holds {self.holds}")
+        return data_dir
+
+    @property
+    def _reads(self) -> str:
+        return f"{self.source} reads {self.holds}"
 
     def class_folders(self, split: Path) -> list[Path]:
         if not split.is_dir():
-            raise DataError(f"{printable(split)} is missing; {self.reads}")
+            raise DataError(f"{printable(split)} is missing; {self._reads}")
         names = [entry.name for entry in _entries(split) if _is_folder(entry)]
         if not names:
-            raise DataError(f"{printable(split)} holds no class folders; {self.reads}")
+            raise DataError(f"{printable(split)} holds no class folders; {self._reads}")
         return [split / name for name in names]
 
     def image_files(self, folder: Path) -> list[Path]:

@@ -29,12 +29,12 @@ def line_label(line: Mapping[str, Any], numbers: Sequence[int], mixed: Sequence[
 
     `mixed` names those of dataset and train_samples that differ within the figure, and so belong to the label.
     """
-    options = told({name: value for name, value in line.items() if name not in BASE})
+    options = option_texts({name: value for name, value in line.items() if name not in BASE})
     data = [f"{_size(line[name])} images" if name == "train_samples" else str(line[name]) for name in mixed]
     return f"{', '.join([str(line['model']), *data, *options])} (n = {span(numbers)})"
 
 
-def told(values: Mapping[str, Any]) -> list[str]:
+def option_texts(values: Mapping[str, Any]) -> list[str]:
     """Spec values in words, such as "learning rate 0.1"; nulls are left out, and a data set is only named."""
     known = {name: _text(value) for name, value in values.items() if _known(value)}
     if "start_from" in known:
@@ -45,7 +45,7 @@ def told(values: Mapping[str, Any]) -> list[str]:
 def network_texts(row: Mapping[Any, Any], names: Sequence[str]) -> list[str]:
     """Model, number of images, and those of the named options that are not simply off, for a row of a table."""
     options = {name: row[name] for name in names if name in row and name not in BASE and not _is_off(name, row[name])}
-    return [network_name(row), _size(row["train_samples"]), ", ".join(told(options)) or MISSING]
+    return [network_name(row), _size(row["train_samples"]), ", ".join(option_texts(options)) or MISSING]
 
 
 def scale(trials: pd.DataFrame, created: Mapping[str, str]) -> str:
@@ -71,12 +71,12 @@ def replicates(trials: pd.DataFrame) -> str:
 def _trial_text(trial: Mapping[Any, Any]) -> str:
     name = f"{trial['model']}, p = {number_text(trial['label_corruption'])}, seed {trial['seed']}"
     if trial["fitted"]:
-        told = f"fitted after {trial['epochs_to_fit']} epochs"
+        outcome = f"fitted after {trial['epochs_to_fit']} epochs"
     else:
         steps = f" and {trial['steps']:,} steps in all" if _known(trial["max_steps"]) else ""
-        told = f"not fitted after {trial['epochs']} epochs{steps} ({str(trial['stop_reason']).replace('_', ' ')})"
+        outcome = f"not fitted after {trial['epochs']} epochs{steps} ({str(trial['stop_reason']).replace('_', ' ')})"
     error = f", test error {trial['test_error']:.3f}" if _known(trial["test_error"]) else ""
-    return f"{name}: {told}{error} [{trial['spec_id']}]"
+    return f"{name}: {outcome}{error} [{trial['spec_id']}]"
 
 
 def trial_texts(trials: pd.DataFrame) -> list[str]:

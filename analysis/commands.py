@@ -55,8 +55,8 @@ def show_results(runs: Sequence[RunDirectory]) -> bool:
     try:
         _draw(loaded, runs, runs[0].figures)
     except (OSError, RethinkError) as error:
-        told = f"there are no figures ({error})"
-        warnings.warn(f"{told}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
+        problem = f"there are no figures ({error})"
+        warnings.warn(f"{problem}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
     return _show_places(runs, loaded.trials)
 
 

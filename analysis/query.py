@@ -76,7 +76,7 @@ def ask(frames: Frames, sql: str) -> pa.Table:
 
     Raises:
         QueryError: In one line: what DuckDB cannot answer, is no single SELECT, or takes more than LIMITS.
-        KeyboardInterrupt: Ctrl-C; the query is told to end.
+        KeyboardInterrupt: Ctrl-C; the query is interrupted.
     """
     sql = _as_unicode(sql)
     connection = duckdb.connect(config=_CLOSED)

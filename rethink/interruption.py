@@ -22,7 +22,7 @@ class Interruption:
         """The exit status, as a shell gives it."""
         return 128 + self.number
 
-    def told(self, stop: KeyboardInterrupt) -> str:
+    def message(self, stop: KeyboardInterrupt) -> str:
         """One line: what ended it, and how to continue."""
         name = "interrupted" if self.number == signal.SIGINT else f"ended by {signal.Signals(self.number).name}"
         return "; ".join([name, *getattr(stop, "__notes__", ())])
@@ -65,7 +65,7 @@ def handlers_kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def going_on_with(command: str) -> Iterator[None]:
-    """What is interrupted in the `with` block can go on with this command: `told` says so."""
+    """What is interrupted in the `with` block can go on with this command: `message` says so."""
     try:
         with handlers_kept():
             yield

@@ -31,9 +31,9 @@ def rates_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROSS
     names = [name for name in line_columns(trials) if name != "learning_rate"]
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
     left_out = int((trials["epochs"] == 0).sum())
-    told = _NOTE.format(limits=limits(trials)) + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
+    caption = _NOTE.format(limits=limits(trials)) + (f" Without an epoch, not drawn: {left_out}." if left_out else "")
     characters = style.note_width(len(groups), across)
-    note = textwrap.wrap(told, characters, break_on_hyphens=False)
+    note = textwrap.wrap(caption, characters, break_on_hyphens=False)
     levels = sorted(trials[LEVEL].unique())
     looks = {level: style.look(index) for index, level in enumerate(levels)}
     handles = [style.handle(f"level p = {number_text(level)}", look) for level, look in looks.items()]

@@ -41,7 +41,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedCurves:
     """A panel of published values: its title, and points by line; drawn faintly, one marker style per column."""
 
     title: str
@@ -57,7 +57,7 @@ def curves_figure(
     x: Axis,
     columns: Sequence[Axis],
     subtitle: str,
-    published: Published | None,
+    published: PublishedCurves | None,
     across: int,
 ) -> Figure:
     """`columns` (solid, then dashed) against x. Raises ValueError for no trials."""
@@ -65,13 +65,13 @@ def curves_figure(
         raise ValueError("there is no trial to draw")
     panels = _panels(subject)
     looks = {name: style.look(index) for index, name in enumerate(subject.order)}
-    told = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
+    caption = _NOTE if len(columns) == 1 else f"Solid: {columns[0].label}; dashed: {columns[1].label}. {_NOTE}"
     if published is not None and published.ends:
-        told += f" Published: filled marks {columns[0].label}, open marks {columns[1].label}."
+        caption += f" Published: filled marks {columns[0].label}, open marks {columns[1].label}."
     headings = [*panels, published.title] if published else list(panels) if len(panels) > 1 else [""]
     characters = style.note_width(len(headings), across)
     handles = _handles(subject, looks, published, counted=len(panels) == 1, most=characters - _HANDLE)
-    note = textwrap.wrap(told + _left_out(subject.trials), characters, break_on_hyphens=False)
+    note = textwrap.wrap(caption + _left_out(subject.trials), characters, break_on_hyphens=False)
     longest = max(len(str(handle.get_label())) for handle in handles)
     in_a_row = 2 if longest + _HANDLE <= characters // 2 else 1
     folds = sum(str(handle.get_label()).count("\n") for handle in handles)
@@ -110,12 +110,12 @@ def _draw_trial(
         measured = rows[rows[column.column].notna()]
         xs = measured[x.column].to_numpy(dtype=float) / x.unit
         ys = measured[column.column].to_numpy(dtype=float)
-        told = titles(trial_texts(trial.to_frame().T))
-        axes.plot(xs, ys, color=look.color, linestyle=dash, linewidth=0.8, alpha=0.75, gid=told)
+        tooltip = titles(trial_texts(trial.to_frame().T))
+        axes.plot(xs, ys, color=look.color, linestyle=dash, linewidth=0.8, alpha=0.75, gid=tooltip)
         if len(xs):
             end, face = (look.marker, look.color) if trial["fitted"] else ("^", "none")
             quiet: dict[str, Any] = {"markersize": 3.5, "linestyle": "", "zorder": 4}
-            axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, mfc=face, gid=told, **quiet)
+            axes.plot(xs[-1:], ys[-1:], color=look.color, marker=end, mfc=face, gid=tooltip, **quiet)
 
 
 def _comparable(rows: pd.DataFrame, trial: "pd.Series[Any]", x: Axis) -> pd.DataFrame:
@@ -129,7 +129,9 @@ def _comparable(rows: pd.DataFrame, trial: "pd.Series[Any]", x: Axis) -> pd.Data
     return evaluations
 
 
-def _draw_published(axes: Axes, published: Published, looks: dict[str, style.Look], columns: Sequence[Axis]) -> None:
+def _draw_published(
+    axes: Axes, published: PublishedCurves, looks: dict[str, style.Look], columns: Sequence[Axis]
+) -> None:
     for name, series in published.points.items():
         for (xs, ys), dash, is_open in zip(series, ("-", (0, (3, 1.5))), (False, published.ends), strict=False):
             look = looks[name]
@@ -151,7 +153,7 @@ def _label(axes: Axes, x_label: str, columns: Sequence[Axis]) -> None:
 
 
 def _handles(
-    subject: Subject, looks: dict[str, style.Look], published: Published | None, *, counted: bool, most: int
+    subject: Subject, looks: dict[str, style.Look], published: PublishedCurves | None, *, counted: bool, most: int
 ) -> list[Line2D]:
     """The legend, of limited width; with the numbers of trials if no panel's title has them."""
     counts = subject.lines.value_counts().to_dict()

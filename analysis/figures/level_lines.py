@@ -92,9 +92,11 @@ def framed(
     changed = _shares_changed(lines)
     shifted = " Lines are set apart sideways for legibility." if len(lines) > 1 else ""
     shares = " In brackets under a level: the labels that it really changed." if changed else ""
-    told = note + shares + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
+    caption = (
+        note + shares + shifted + (f" Not drawn: {left_out} trial{'s' if left_out > 1 else ''}." if left_out else "")
+    )
     characters = style.note_width(len(panels), across)
-    wrapped = textwrap.wrap(told, characters, break_on_hyphens=False)
+    wrapped = textwrap.wrap(caption, characters, break_on_hyphens=False)
     columns = 2 if len(lines) > 1 and max(len(line.label) for line in lines) <= _SHORT else 1
     labels = [textwrap.fill(line.label, _LABEL_WIDTH) for line in lines]
     legend_rows = -(-len(lines) // columns) + sum(label.count("\n") for label in labels)

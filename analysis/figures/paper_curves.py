@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from analysis.figures.learning_curves import Axis, Published, Subject, curves_figure
+from analysis.figures.learning_curves import Axis, PublishedCurves, Subject, curves_figure
 from analysis.grouping.comparisons import SEEDS_VARIANTS, Comparisons
 from analysis.published import read
 from analysis.published.variants import seed_variants
@@ -55,7 +55,7 @@ def curve_figures(found: Comparisons, scale_of: Scale, across: int = style.ACROS
         yield name, partial(curves_figure, subject, found.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
 
 
-def _published_inputs() -> Published:
+def _published_inputs() -> PublishedCurves:
     table = read("peer_fig1a_thresholds").table
     points = {
         name.replace("_", " "): [([float(first), float(second)], [0.1, 0.01])]
@@ -64,23 +64,25 @@ def _published_inputs() -> Published:
         )
     }
     title = "published (one reproduction): Inception on CIFAR-10, n = 1"
-    return Published(title, "steps", points, log=True)
+    return PublishedCurves(title, "steps", points, log=True)
 
 
-def _published_norm() -> Published:
+def _published_norm() -> PublishedCurves:
     table = read("seed_batch_norm").table
     points = {}
     for name, flag in (("BatchNorm on", "yes"), ("BatchNorm off", "no")):
         own = table[table["batch_norm"] == flag]
         epochs = own["epoch"].astype(float).tolist()
         points[name] = [(epochs, own[column].tolist()) for column in ("train_accuracy", "test_accuracy")]
-    return Published("published (the seed): CIFAR-10, n = 1", "epochs", points)
+    return PublishedCurves("published (the seed): CIFAR-10, n = 1", "epochs", points)
 
 
-def _published_variants() -> Published:
+def _published_variants() -> PublishedCurves:
     points = {}
     for name, ends in seed_variants().items():
         steps, train, test = (list(values) for values in zip(*ends, strict=True))
         thousands = [number / THOUSAND_STEPS.unit for number in steps]
         points[name] = [(thousands, train), (thousands, test)]
-    return Published("published (the seed): ImageNet, Inception V3, n = 1", THOUSAND_STEPS.label, points, ends=True)
+    return PublishedCurves(
+        "published (the seed): ImageNet, Inception V3, n = 1", THOUSAND_STEPS.label, points, ends=True
+    )

@@ -1,4 +1,4 @@
-"""How every figure looks: one or two paper columns wide, told apart by colour, marker and dash, readable in gray."""
+"""How every figure looks: one or two paper columns wide, distinguished by colour, marker and dash, readable in gray."""
 
 import contextlib
 import io

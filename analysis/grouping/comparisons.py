@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.grouping.cells import LEVEL, cell_columns, line_columns
 from analysis.grouping.conditions import (
     CONDITIONS,
-    REGULARIZERS,
+    REGULARIZER_FIELDS,
     SCHEDULE,
     condition,
     imagenet_variants,
@@ -80,7 +80,7 @@ def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
     """The trials on true labels and pixels, not of ImageNet, that differ in explicit regularizers, all else equal."""
     chosen = trials[(condition(trials) == CONDITIONS[0]) & ~on_imagenet(trials)]
     order = tuple(sorted(regularizers(chosen).unique(), key=lambda text: (text != "none", text)))
-    return _compared(chosen, regularizers, order, REGULARIZERS)
+    return _compared(chosen, regularizers, order, REGULARIZER_FIELDS)
 
 
 def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
@@ -102,7 +102,7 @@ def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
     # resized crop has its own view.
     views = ("view",) if trials.groupby(lines)["view"].nunique().max() == 1 else ()
     order = (*known, *sorted(set(lines) - set(known)))
-    return trials, lines, order, (*REGULARIZERS, *SCHEDULE, "max_steps", *views)
+    return trials, lines, order, (*REGULARIZER_FIELDS, *SCHEDULE, "max_steps", *views)
 
 
 def _compared(

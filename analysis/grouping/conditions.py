@@ -8,7 +8,15 @@ import pandas as pd
 CONDITIONS = ("true labels", "random labels", "shuffled pixels", "random pixels", "gaussian")
 _STRENGTHS = ("crop_padding", "weight_decay", "dropout")
 # Explicit ones, fields of a spec
-REGULARIZERS = ("random_crop", "crop_padding", "random_resized_crop", "flip", "rotation", "weight_decay", "dropout")
+REGULARIZER_FIELDS = (
+    "random_crop",
+    "crop_padding",
+    "random_resized_crop",
+    "flip",
+    "rotation",
+    "weight_decay",
+    "dropout",
+)
 ROTATION = 25.0  # degrees at most, in the augmentation of the original project and of the paper's Table 4
 SCHEDULE = ("learning_rate_decay", "decay_images")
 
@@ -71,7 +79,7 @@ def _has_seeds_augmentation(trial: Mapping[Any, Any]) -> bool:
 
 
 def _rows(trials: pd.DataFrame) -> list[dict[Any, Any]]:
-    return trials[[*REGULARIZERS, *SCHEDULE]].to_dict("records")
+    return trials[[*REGULARIZER_FIELDS, *SCHEDULE]].to_dict("records")
 
 
 def _several(trials: pd.DataFrame) -> set[str]:

@@ -9,16 +9,16 @@ _FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedTable:
     """A published table, in the units of its source, and its source with the scale of the measurement."""
 
     source: str
     table: pd.DataFrame
 
 
-def read(name: str) -> Published:
+def read(name: str) -> PublishedTable:
     """The published table of analysis/published/<name>.csv."""
     path = _FOLDER / f"{name}.csv"
     with path.open(encoding="utf-8") as file:
         source = file.readline().removeprefix("#").strip()
-        return Published(source, pd.read_csv(file))
+        return PublishedTable(source, pd.read_csv(file))

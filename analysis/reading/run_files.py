@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from analysis.reading.ray_log import RayLog
-from analysis.reading.trial_history import NOT_IN_ROWS, Row, history, stop_reason
+from analysis.reading.trial_history import NOT_IN_ROWS, Row, final_reason, history
 from rethink.records.rows import Attempt, read_attempts
 from rethink.records.run_directory import RunDirectory
 from rethink.records.run_record import LabelFacts
@@ -17,7 +17,7 @@ _MOST_NAMED = 8  # gaps in the rows of a trial that a warning names
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialFiles:
     """One trial: its attempts, oldest first, the rows that count, and the end that the driver recorded."""
 
     spec: TrialSpec
@@ -61,7 +61,7 @@ class RunFiles:
         reason = self.recorded.get(spec_id)
         return " ".join([*files, *([reason] if reason in NOT_IN_ROWS else [])])
 
-    def trials(self, spec_ids: Collection[str]) -> Iterator[Trial]:
+    def trials(self, spec_ids: Collection[str]) -> Iterator[TrialFiles]:
         """These trials, in the order of run.json, one at a time: the rows of a large run fill the memory.
 
         Warns of what is damaged or missing, and counts it.
@@ -70,7 +70,7 @@ class RunFiles:
             if spec_id in spec_ids:
                 yield self._trial(spec)
 
-    def _trial(self, spec: TrialSpec) -> Trial:
+    def _trial(self, spec: TrialSpec) -> TrialFiles:
         paths = [path for path, _ in self.row_files.get(spec.spec_id, [])]
         attempts, left_out = read_attempts(paths, self.run.run_id)
         rows, recorded = history(spec, attempts), self.recorded.get(spec.spec_id)
@@ -79,13 +79,13 @@ class RunFiles:
             own, logged = {row["steps"] for row in rows}, self._ray_log.attempt(spec)
             rows, log_damage = history(spec, [logged, *attempts]), logged.damaged_lines
             from_ray = len({row["steps"] for row in rows} - own)
-        trial = Trial(spec, attempts, rows, self.labels[spec.spec_id], recorded, from_ray, log_damage)
+        trial = TrialFiles(spec, attempts, rows, self.labels[spec.spec_id], recorded, from_ray, log_damage)
         self.damaged_lines += trial.damaged_lines
         self.damaged_files += left_out
         if from_ray:
             _warn(f"{self.run.root}: {spec.spec_id}: {from_ray} lost row(s) taken from Ray's own log")
         if trial.missing_rows:
-            _warn(f"{self.run.rows}: {spec.spec_id}: {trial.missing_rows} missing row(s): {_told(gaps(rows))}")
+            _warn(f"{self.run.rows}: {spec.spec_id}: {trial.missing_rows} missing row(s): {_ranges_text(gaps(rows))}")
         return trial
 
     @staticmethod
@@ -94,7 +94,7 @@ class RunFiles:
             return False  # Ray's log may hold the end of an earlier start, which no longer counts
         damaged = any(attempt.damaged_lines for attempt in attempts)
         missing = bool(gaps(rows))
-        unshown = recorded is not None and stop_reason(spec, rows, recorded) == "unfinished"
+        unshown = recorded is not None and final_reason(spec, rows, recorded) == "unfinished"
         return not rows or damaged or missing or unshown
 
 
@@ -133,7 +133,7 @@ def gaps(rows: list[Row]) -> list[tuple[int, int]]:
     return [(before + 1, after - 1) for before, after in pairwise([0, *numbers]) if after - before > 1]
 
 
-def _told(ranges: list[tuple[int, int]]) -> str:
+def _ranges_text(ranges: list[tuple[int, int]]) -> str:
     named = [str(first) if first == last else f"{first} to {last}" for first, last in ranges]
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return ", ".join(named[:_MOST_NAMED]) + more

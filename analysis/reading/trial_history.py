@@ -1,4 +1,4 @@
-"""What became of one trial, told by its rows: which of them count, and why it ended."""
+"""What became of one trial, as its rows show: which of them count, and why it ended."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def history(spec: TrialSpec, attempts: list[Attempt]) -> list[Row]:
     return rows
 
 
-def stop_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainable: float = 1.0) -> str:
+def final_reason(spec: TrialSpec, rows: list[Row], recorded: str | None, attainable: float = 1.0) -> str:
     """One of STOP_REASONS. The rows are the evidence: a recorded end that they should show, and do not, is none.
 
     `attainable` is the greatest train accuracy that any network can have.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.reading.run_files import Trial
-from analysis.reading.trial_history import Row, status, stop_reason
+from analysis.reading.run_files import TrialFiles
+from analysis.reading.trial_history import Row, final_reason, status
 from analysis.schema.columns import EPOCHS, JOINED, RECORD, TRIALS
 from analysis.schema.typed_frames import concatenated, typed_rows
 from rethink.records.rows import Attempt
@@ -30,7 +30,7 @@ _TIMES = ("train_seconds", "check_seconds", "test_seconds")
 _AT_ONCE = 1000  # trials whose rows are held as Python objects, at 20 times the memory of a frame
 
 
-def to_frames(run: str, trials: Iterable[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def to_frames(run: str, trials: Iterable[TrialFiles]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(trials, epochs), with the declared columns and dtypes whatever their number.
 
     Warns of a trial whose recorded end its rows do not show.
@@ -49,11 +49,11 @@ def joined(trials: pd.DataFrame, measured: pd.DataFrame, rows: Iterable[int]) ->
     `rows` is the number of rows of each trial.
     """
     of_trial = np.repeat(np.arange(len(trials)), list(rows))
-    told = trials.loc[:, list(JOINED)].take(of_trial).reset_index(drop=True)
-    return pd.concat([told, measured.reset_index(drop=True)], axis="columns")
+    context = trials.loc[:, list(JOINED)].take(of_trial).reset_index(drop=True)
+    return pd.concat([context, measured.reset_index(drop=True)], axis="columns")
 
 
-def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _chunk(run: str, trials: list[TrialFiles]) -> tuple[pd.DataFrame, pd.DataFrame]:
     records = [_record(run, trial) for trial in trials]
     table = typed_rows(records, TRIALS)
     rows = [row for trial in trials for row in trial.rows]
@@ -61,10 +61,10 @@ def _chunk(run: str, trials: list[Trial]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, joined(table, measured, [len(trial.rows) for trial in trials])
 
 
-def _record(run: str, trial: Trial) -> dict[str, Any]:
+def _record(run: str, trial: TrialFiles) -> dict[str, Any]:
     last = trial.rows[-1] if trial.rows else None
     fit = last["epochs_to_fit"] if last else None
-    reason = stop_reason(trial.spec, trial.rows, trial.recorded, trial.labels.attainable_accuracy)
+    reason = final_reason(trial.spec, trial.rows, trial.recorded, trial.labels.attainable_accuracy)
     _warn_of_unshown_end(run, trial, reason)
     return {
         "run": run,
@@ -94,7 +94,7 @@ def _record(run: str, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _warn_of_unshown_end(run: str, trial: Trial, reason: str) -> None:
+def _warn_of_unshown_end(run: str, trial: TrialFiles, reason: str) -> None:
     if reason == "unfinished" and trial.recorded not in (None, "unfinished"):
         text = f"{run}: {trial.spec.spec_id} is recorded as {trial.recorded!r}, which its rows do not show"
         warnings.warn(f"{text}: unfinished", stacklevel=2)

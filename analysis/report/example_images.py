@@ -15,12 +15,12 @@ def example_images(run: RunDirectory) -> dict[str, bytes]:
     for path in sorted((run.tensorboard / "examples").glob("events.*")):
         try:
             check_plain(path)
-            told, found = _images(path)
+            entries, found = _images(path)
         except Exception as error:  # TensorBoard's reader raises errors of many kinds
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             warnings.warn(f"the examples in {path} cannot be read and are left out ({reason})", stacklevel=2)
             continue
-        if not told and path.stat().st_size:  # the reader stops at damage without an error
+        if not entries and path.stat().st_size:  # the reader stops at damage without an error
             warnings.warn(f"{path} is damaged: no examples can be read from it", stacklevel=2)
         images |= found
     return images
@@ -28,11 +28,11 @@ def example_images(run: RunDirectory) -> dict[str, bytes]:
 
 def _images(path: Path) -> tuple[int, dict[str, bytes]]:
     """The number of values of any kind in the file, and PNG by tag; one of a run's files has only hyperparameters."""
-    told, found = 0, {}
+    entries, found = 0, {}
     for event in EventFileLoader(str(path)).Load():
-        told += len(event.summary.value)
+        entries += len(event.summary.value)
         for value in event.summary.value:
             if value.metadata.plugin_data.plugin_name == "images":
                 _width, _height, *pictures = value.tensor.string_val
                 found[value.tag] = pictures[0]
-    return told, found
+    return entries, found

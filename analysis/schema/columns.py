@@ -103,7 +103,7 @@ OUTCOME = (
     Column("attempts", "Int64", "", "attempts begun"),
     Column("damaged_lines", "Int64", "lines", "unreadable lines in the trial's row files"),
     Column("rows_from_ray", "Int64", "rows", "rows whose own line is lost and which Ray's log of the run still has"),
-    Column("missing_rows", "Int64", "rows", "rows that are lost altogether, told by the numbers of those after them"),
+    Column("missing_rows", "Int64", "rows", "rows that are lost altogether, as the numbers of later rows show"),
 )
 PROVENANCE = (
     Column("host", "category", "", "machine of the last attempt"),

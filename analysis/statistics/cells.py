@@ -43,10 +43,10 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
     """
     names = cell_columns(trials)
     cells = _places(trials, names)
-    told = trials[names].iloc[[places[0] for places in cells]]
+    first_trials = trials[names].iloc[[places[0] for places in cells]]
     values = _needed(trials)
     rows = [_statistics({name: array[places] for name, array in values.items()}) for places in cells]
-    table = {name: told[name].tolist() for name in names}
+    table = {name: first_trials[name].tolist() for name in names}
     return typed(
         table | {column.name: [row[column.name] for row in rows] for column in STATISTICS},
         of_trials(names) + STATISTICS,

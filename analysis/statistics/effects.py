@@ -39,7 +39,7 @@ class _Regularizer:
         return states.pop() if len(states) == 1 else None
 
 
-REGULARIZERS = (
+SWITCHES = (
     _Regularizer("random_crop", ("random_crop",), lambda trial: trial["crop_padding"], ("crop_padding",)),
     _Regularizer("random_resized_crop", ("random_resized_crop",)),
     _Regularizer("flip", ("flip",)),
@@ -71,13 +71,13 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
     """
     names, every = cell_columns(trials), records(trials)
     rows = []
-    for regularizer in REGULARIZERS:
+    for regularizer in SWITCHES:
         shared = all_but(trials, regularizer.fields)
         for cell, strength, pairs, unpaired in _groups(regularizer, every, names, shared):
-            told = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
-            told |= changed_labels([off["labels_changed"] for off, _ in pairs])
-            told |= {"pairs": len(pairs), "unpaired": unpaired}
-            rows += [{**told, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+            row = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
+            row |= changed_labels([off["labels_changed"] for off, _ in pairs])
+            row |= {"pairs": len(pairs), "unpaired": unpaired}
+            rows += [{**row, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
     return typed_rows(rows, of_trials(names) + EFFECTS)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import MISSING, network_name, told
+from analysis.captions import MISSING, network_name, option_texts
 from analysis.grouping.cells import LEVEL, cell_columns
 from analysis.grouping.conditions import regularizers
 from analysis.grouping.ended_trials import ended_trials
@@ -49,7 +49,7 @@ def cells_of(trials: pd.DataFrame, columns: Sequence[str]) -> list[tuple[Row, pd
                 "running_train_accuracy": ended["train_accuracy"].dropna(),
                 "test_accuracy": ended["test_accuracy"].dropna(),
                 "regularizers": words[group.index[0]],
-                "also": told({name: first[name] for name in further}),
+                "also": option_texts({name: first[name] for name in further}),
             }
             cells.append((_joined(fields, statistics, own), group))
     return cells

@@ -10,7 +10,7 @@ from analysis.grouping.cells import LEVEL
 from analysis.grouping.comparisons import SEEDS_VARIANTS, Chosen
 from analysis.grouping.conditions import (
     CONDITIONS,
-    REGULARIZERS,
+    REGULARIZER_FIELDS,
     ROTATION,
     augmentation_text,
     condition,
@@ -26,7 +26,7 @@ from analysis.tables.table import Table
 
 MODEL = "inception_v3"  # the paper's and the seed's; other networks have no published counterpart
 PAPERS_AUGMENTATION = "random resized crop + flip"  # this project's choice: the paper's Table 2 says only yes
-_TOLD = (*CONDITION, *REGULARIZERS, "view", "learning_rate_decay")
+_DESCRIBING = (*CONDITION, *REGULARIZER_FIELDS, "view", "learning_rate_decay")
 _PARENTHESES = (
     "Test accuracy: at the last row and, in parentheses, the best at any row of the same trials: early stopping's "
     "potential, chosen on the test set and never a result"
@@ -60,7 +60,7 @@ def table_2(trials: pd.DataFrame) -> Table | None:
             *_measured(own),
             *_of_paper(paper.table, cell),
         ]
-        for cell, own in sorted(cells_of(chosen, _TOLD), key=_in_the_papers_order)
+        for cell, own in sorted(cells_of(chosen, _DESCRIBING), key=_in_the_papers_order)
     ]
     measured = [f"{which} top-{k}, %" for which in ("train", "test") for k in (1, 5)]
     head = [*NETWORK, "labels", "augmentation", "dropout", "weight decay", "LR schedule", "view", "fitted", *measured]
@@ -76,12 +76,12 @@ def variants_table(imagenet: Mapping[str, Chosen]) -> Table | None:
     own, lines, _, _ = chosen
     source, published = read("seed_imagenet_explicit_regularization").source, seed_variants()
     rows = []
-    for cell, group in sorted(cells_of(own, _TOLD), key=_in_the_papers_order):
+    for cell, group in sorted(cells_of(own, _DESCRIBING), key=_in_the_papers_order):
         theirs = _of_seed(published[str(seed_variant(cell))]) if cell["model"] == MODEL else [MISSING] * 3
         running = _percent(ended_trials(group)["train_accuracy"])
         train, _, test, _ = _measured(group)
-        told = [str(lines[group.index[0]]), cell["view"], fitted_of(cell), _thousands(group)]
-        rows.append([*network_of(cell), *told, running, train, test, *theirs])
+        described = [str(lines[group.index[0]]), cell["view"], fitted_of(cell), _thousands(group)]
+        rows.append([*network_of(cell), *described, running, train, test, *theirs])
     head = ["thousand steps", "train, running, %", "train, %", "test, %"]
     names = [*NETWORK, "variant", "view", "fitted", *head]
     names += [f"{name}, published" for name in ("thousand steps", "train", "test")]

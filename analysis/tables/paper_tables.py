@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.captions import MISSING, limits, told
+from analysis.captions import MISSING, limits, option_texts
 from analysis.grouping.cells import LEVEL, cell_columns
 from analysis.grouping.comparisons import Comparisons
-from analysis.grouping.conditions import CONDITIONS, REGULARIZERS, ROTATION, condition, on_imagenet, regularizers
+from analysis.grouping.conditions import CONDITIONS, REGULARIZER_FIELDS, ROTATION, condition, on_imagenet, regularizers
 from analysis.published import read
 from analysis.statistics.changed_labels import changed_text, of_trials
 from analysis.tables.cell_rows import (
@@ -105,7 +105,7 @@ def _table_1(found: Comparisons) -> Table | None:
     paper = read("paper_table1_cifar10")
     trials = found.trials[condition(found.trials).isin(CONDITIONS[:2]) & ~on_imagenet(found.trials)]
     rows = []
-    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZERS)):
+    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZER_FIELDS)):
         labels = condition(own).iloc[0]
         theirs = _of_table_1(paper.table, cell, labels)
         accuracies = [spread_of(cell, "train_accuracy"), spread_of(cell, "test_accuracy")]
@@ -143,7 +143,7 @@ def _table_4(found: Comparisons) -> Table | None:
     paper = read("paper_table4_random_labels")
     published = paper.table.set_index(["model", "regularizer"])["train_accuracy"].to_dict()
     rows = []
-    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZERS)):
+    for cell, own in cells_of(trials, (*CONDITION, *REGULARIZER_FIELDS)):
         name = cell["regularizers"]
         # The paper's Inception has BatchNorm.
         alone = PUBLISHED_REGULARIZERS.get(regularizers(own).iloc[0]) if _has_known_decay(cell) else None
@@ -225,7 +225,7 @@ def _searches(trials: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[str]]]:
         names = [name for name in cell_columns(alike) if name != "learning_rate"]
         further = [name for name in names if name not in (*IN_NETWORK, LEVEL) and len(alike[name].unique()) > 1]
         for _, group in groups_of(alike, names):
-            yield group, told({name: group[name].iloc[0] for name in further})
+            yield group, option_texts({name: group[name].iloc[0] for name in further})
 
 
 def _levels(found: Comparisons) -> Table | None:

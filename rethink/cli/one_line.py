@@ -24,7 +24,7 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
         print(f"{prog}: {f'standard output: {unwritten.strerror}' if unwritten else error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"{prog}: {interruption.told(stop)}", file=sys.stderr)
+        print(f"{prog}: {interruption.message(stop)}", file=sys.stderr)
         cluster.leave(interruption.status)
         return interruption.status
 

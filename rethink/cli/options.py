@@ -33,8 +33,8 @@ def add_spec_options(parser: argparse.ArgumentParser) -> None:
     fields = fields_of(TrialSpec)
     for name in SPEC_OPTIONS:
         group.add_argument(_flag(name), nargs="+", metavar="V", type=_value(fields[name]), help=_doc(fields[name]))
-    for name, told in NO_OPTIONS.items():
-        group.add_argument(_flag(name), nargs="*", action=_Refusal, const=told, help=argparse.SUPPRESS)
+    for name, advice in NO_OPTIONS.items():
+        group.add_argument(_flag(name), nargs="*", action=_Refusal, const=advice, help=argparse.SUPPRESS)
 
 
 def add_field_options(parser: argparse.ArgumentParser, names: Sequence[str], title: str) -> None:

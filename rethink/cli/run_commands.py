@@ -14,7 +14,7 @@ from rethink.runs.start_and_resume import resume, start
 from rethink.sweep.sweep import Sweep, check_sweep
 from rethink.terminal import at_any_terminal
 from rethink.weights.continuation import sweep_from
-from rethink.weights.evaluation import told_of_maker
+from rethink.weights.evaluation import maker_notes
 from rethink.weights.reading import read_weights
 
 
@@ -48,7 +48,7 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
 
 def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     file, fields = read_weights(path), spec_overrides(arguments)
-    for line in told_of_maker(file):
+    for line in maker_notes(file):
         print(line)
     sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
@@ -70,8 +70,8 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
         add_run_options(parser)
     except argparse.ArgumentError as error:  # the option of a variant is already there
         taken = str(error.argument_name).rpartition("--")[2]
-        told = f"sweep {sweep.name!r}: variant {taken!r} is not allowed: --{taken} is an option of every sweep"
-        raise SpecError(told) from None
+        message = f"sweep {sweep.name!r}: variant {taken!r} is not allowed: --{taken} is an option of every sweep"
+        raise SpecError(message) from None
     return parser
 
 

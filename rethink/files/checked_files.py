@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from rethink.files.json_errors import UNKNOWN, told, with_place
+from rethink.files.json_errors import UNKNOWN, with_place, with_value
 
 Decoded = TypeVar("Decoded")
 
@@ -68,7 +68,7 @@ def as_kind(values: Any, kind: type[Decoded]) -> Decoded:
     try:
         return msgspec.convert(values, kind, dec_hook=_custom)
     except msgspec.ValidationError as error:
-        raise ValueError(told(str(error), values)) from None
+        raise ValueError(with_value(str(error), values)) from None
 
 
 def to_json(value: Any) -> bytes:
@@ -95,7 +95,7 @@ def _decoded(content: bytes, kind: Any, how: str) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except msgspec.ValidationError as error:
-        raise ValueError(told(str(error), _untyped(content))) from None
+        raise ValueError(with_value(str(error), _untyped(content))) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(with_place(str(error), content)) from None
 

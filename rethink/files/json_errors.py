@@ -10,7 +10,7 @@ UNKNOWN = object()  # stands for a document or value that is not known
 _BYTE = re.compile(r"\(byte (?P<place>\d+)\)")
 
 
-def told(message: str, document: Any) -> str:
+def with_value(message: str, document: Any) -> str:
     """msgspec's message with the value in it: `a.b = 5 is not allowed: expected ...`, in one line."""
     found = _AT.fullmatch(message)
     what, path = (found["what"], found["path"] or "") if found else (message, "")

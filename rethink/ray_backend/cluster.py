@@ -91,8 +91,8 @@ def _check_loopback() -> None:
         with socket.create_server((LOOPBACK, 0)) as server:
             socket.create_connection(server.getsockname(), timeout=10).close()
     except OSError as error:
-        told = f"{LOOPBACK} cannot be reached ({error.strerror or error})"
-        raise ClusterError(f"Ray cannot be started on this machine: {told}; is its loopback interface up?") from None
+        problem = f"{LOOPBACK} cannot be reached ({error.strerror or error})"
+        raise ClusterError(f"Ray cannot be started on this machine: {problem}; is its loopback interface up?") from None
 
 
 def short_folder() -> str:
@@ -151,13 +151,13 @@ def leave(status: int) -> None:
 
 
 def _join(address: str) -> None:
-    told = f"ray_address = {shown(address)} cannot be joined ('local' does without a cluster)"
+    problem = f"ray_address = {shown(address)} cannot be joined ('local' does without a cluster)"
     try:
         _check_listening(address)
         _check_answers(address)
         _init(address)
     except (RayError, OSError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"{told}: {_reason(error)}") from None
+        raise ClusterError(f"{problem}: {_reason(error)}") from None
     print(f"cluster      {address}: {_described()}")
 
 
@@ -256,8 +256,8 @@ def _read(name: str, answer: Any) -> None:
         ray.get(answer, timeout=ANSWER_SECONDS)
     except (RayError, RuntimeError, ImportError) as error:
         cause = getattr(error, "cause", error)
-        told = str(cause) if isinstance(cause, ClusterError) else f"{name} cannot run trials: {cause}"
-        raise ClusterError(" ".join(told.split())) from None
+        problem = str(cause) if isinstance(cause, ClusterError) else f"{name} cannot run trials: {cause}"
+        raise ClusterError(" ".join(problem.split())) from None
 
 
 def _alive() -> list[dict[str, Any]]:

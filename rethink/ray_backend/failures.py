@@ -37,7 +37,7 @@ class TrialError(Exception):
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def as_trial_errors() -> Iterator[None]:
     """Turn whatever a trial's code raises into a TrialError; `sys.exit` too, which would end the process silently."""
     try:
         yield

@@ -23,5 +23,5 @@ def check_node(seen: Path, wanted: Mapping[str, str]) -> None:
     compared = wanted.keys() - {"rethink"}  # its commit: different commits may have the same code
     differing = [name for name in sorted(compared) if here.get(name) != wanted[name]]
     if differing:
-        told = "; ".join(f"{name} {here.get(name)}, not {wanted[name]}" for name in differing)
-        raise ClusterError(f"{machine} has {told}: every machine of a run needs the same (`ray up` again)")
+        differences = "; ".join(f"{name} {here.get(name)}, not {wanted[name]}" for name in differing)
+        raise ClusterError(f"{machine} has {differences}: every machine of a run needs the same (`ray up` again)")

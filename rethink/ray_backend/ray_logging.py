@@ -29,9 +29,9 @@ def logged_to(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def _log(told: Mapping[str, Any], ignore_prefix: bool) -> None:
+def _log(message: Mapping[str, Any], ignore_prefix: bool) -> None:
     """Log a daemon's message, on a dead worker for example, which Ray would print."""
-    _LOGGER.warning("(%s) %s", told["pid"], "\n".join(told["lines"]))
+    _LOGGER.warning("(%s) %s", message["pid"], "\n".join(message["lines"]))
 
 
 class _FileOrNothing(logging.FileHandler):

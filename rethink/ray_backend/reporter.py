@@ -7,7 +7,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune import TuneError
-from ray.tune.experiment import Trial
+from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.progress_reporter import TrialProgressCallback
 
 from rethink.errors import RethinkError
@@ -45,7 +45,7 @@ class Reporter(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """A trial has ended, or is given up because a restart could not cure it."""
         try:
-            if trial.status == Trial.PENDING:
+            if trial.status == TuneTrial.PENDING:
                 self._fail(trial)
             else:
                 self._end(trial)
@@ -59,18 +59,18 @@ class Reporter(tune.Callback):
         if self._fault:
             raise self._fault
 
-    def _end(self, trial: Trial) -> None:
+    def _end(self, trial: TuneTrial) -> None:
         spec = spec_of(trial)
         attainable = self._labels[spec.spec_id].attainable_accuracy
         reason = stop_reason(spec, trial.last_result, attainable) or "scheduler"
         self._display.finish(spec, reason)
 
-    def _fail(self, trial: Trial) -> None:
+    def _fail(self, trial: TuneTrial) -> None:
         spec, tries = spec_of(trial), self._restarts[trial.trial_id] + 1
         self._display.fail(spec, tries, last_failure(trial).reason, self._keep_stack(trial))
         self._run.record_outcome(spec.spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
 
-    def _keep_stack(self, trial: Trial) -> str:
+    def _keep_stack(self, trial: TuneTrial) -> str:
         """Keep the stacks of a trial's failures; returns where they are."""
         path = self._run.error_file(spec_of(trial).spec_id)
         try:

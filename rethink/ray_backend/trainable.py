@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from rethink.ray_backend.failures import told
+from rethink.ray_backend.failures import as_trial_errors
 from rethink.ray_backend.node_check import check_node
 from rethink.ray_backend.registrations import Entries
 from rethink.records.run_directory import RunDirectory
@@ -51,17 +51,17 @@ class NetworkTrainable(tune.Trainable):
         Raises TrialError, whatever went wrong.
         """
         until = time.monotonic() + self._settings.report_seconds
-        with told():
+        with as_trial_errors():
             trial = self._begun()
             record = trial.run_until(lambda: time.monotonic() >= until)
         return {**record.to_dict(), **({NOTES: trial.notes} if trial.notes else {})}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        with told():
+        with as_trial_errors():
             self._begun().save(Path(checkpoint_dir) / STATE_FILE)
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        with told():
+        with as_trial_errors():
             self._begun().load(Path(checkpoint_dir) / STATE_FILE)
 
     def cleanup(self) -> None:

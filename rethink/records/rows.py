@@ -114,8 +114,8 @@ def _read_attempt(path: Path, run_id: str) -> Attempt:
     due = {"run_id": run_id, "spec_id": spec_id, "number": number}
     said = {field: getattr(header, field) for field in due}
     if said != due:
-        told = (f"{field} = {said[field]!r}, not {due[field]!r}" for field in due if said[field] != due[field])
-        raise ValueError(f"its header says {' and '.join(told)}")
+        differences = (f"{field} = {said[field]!r}, not {due[field]!r}" for field in due if said[field] != due[field])
+        raise ValueError(f"its header says {' and '.join(differences)}")
     rows, damaged = decode_lines(others, RowLine)
     as_dicts = [(line, msgspec.structs.asdict(row)) for line, row in rows]
     contradicted = dict(_contradictions(as_dicts))
@@ -149,7 +149,7 @@ def decode_lines(lines: list[tuple[int, bytes]], kind: type[Line]) -> tuple[list
         if len(at_once) == len(lines):
             return [(number, value) for (number, _), value in zip(lines, at_once, strict=True)], ()
     except ValueError:
-        pass  # told line by line
+        pass  # each line is read by itself below
     whole, damage = [], []
     for number, line in lines:
         try:
@@ -169,15 +169,15 @@ def _contradictions(rows: list[tuple[int, Row]]) -> Iterator[tuple[int, str]]:
             yield earlier, f"line {line} has other values for its steps = {row['steps']}"
     sound = []
     for line, row in by_step.values():
-        if told := _at_odds(row):
-            yield line, told
+        if problem := _at_odds(row):
+            yield line, problem
         else:
             sound.append((line, row))
     fitted = {row["epoch"]: row["fitted"] for _, row in sound if row["fitted"] is not None}
     first = min((epoch for epoch, holds in fitted.items() if holds), default=None)
     for line, row in sound:
-        if told := _denied_fit(row, fitted, first):
-            yield line, told
+        if problem := _denied_fit(row, fitted, first):
+            yield line, problem
 
 
 def _measured(row: Row) -> Row:

@@ -123,9 +123,9 @@ class RunDirectory(RunPaths):
         row_files, damaged_files = self._row_files()
         outcomes, damaged_lines = self.read_outcomes()
         if strangers := sorted((row_files.keys() | outcomes.keys()) - set(spec_ids)):
-            told = ", ".join(name[:60] for name in strangers[:_MOST_NAMED])
+            named = ", ".join(name[:60] for name in strangers[:_MOST_NAMED])
             raise RunError(
-                f"{self.root} holds results of {len(strangers)} specs that its run.json does not ask for: {told}"
+                f"{self.root} holds results of {len(strangers)} specs that its run.json does not ask for: {named}"
             )
         return Results(row_files, outcomes, damaged_lines, damaged_files)
 

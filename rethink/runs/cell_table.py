@@ -76,7 +76,7 @@ def _telling_apart(specs: Collection[TrialSpec]) -> list[str]:
     So no two trials are named alike, and what follows from the rest, such as a model's own depth, takes no room.
     """
     names = ["model"]
-    fields = [name for name, _ in next(iter(specs)).but((*SEEDS, "model"))]
+    fields = [name for name, _ in next(iter(specs)).fields_except((*SEEDS, "model"))]
     for name in (*fields, *SEEDS):
         seen = {tuple(getattr(spec, n) for n in names) for spec in specs}
         if len({tuple(getattr(spec, n) for n in (*names, name)) for spec in specs}) > len(seen):

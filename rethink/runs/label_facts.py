@@ -1,4 +1,4 @@
-"""What the draws made of every trial's labels: recorded with the run, and told where a trial can never fit."""
+"""What the draws made of every trial's labels: recorded with the run, and shown where a trial can never fit."""
 
 import warnings
 from collections.abc import Mapping, Sequence

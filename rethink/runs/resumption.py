@@ -50,8 +50,8 @@ def warn_of_lost_rows(run: RunDirectory, left: Sequence[TrialSpec], outcomes: Ma
             lost.append(spec.name)
     if lost:
         named = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
-        told = "written again from the checkpoint, or the trial is trained again from its start"
-        warnings.warn(f"{run.rows}: rows of {named} are lost or damaged: {told}", stacklevel=2)
+        remedy = "written again from the checkpoint, or the trial is trained again from its start"
+        warnings.warn(f"{run.rows}: rows of {named} are lost or damaged: {remedy}", stacklevel=2)
 
 
 def recorded_rungs(run: RunDirectory) -> Rungs | None:

@@ -67,7 +67,7 @@ class SweepState:
         known = [cost for cost in costs.values() if cost > 0]
         usual = sum(known) / len(known) if known else 1.0
         for spec, cost in costs.items():
-            cell = spec.but(SEEDS)
+            cell = spec.fields_except(SEEDS)
             self.trials[spec.spec_id] = TrialState(spec, cost or usual, alike=(cell, spec.model, None))
             self.cells.setdefault(cell, Cell()).trials.append(self.trials[spec.spec_id])
 
@@ -78,7 +78,7 @@ class SweepState:
     def end(self, spec: TrialSpec, outcome: str) -> None:
         """Take a trial's end."""
         self.trials[spec.spec_id].outcome = outcome
-        self.cells[spec.but(SEEDS)].ended_last = self.done
+        self.cells[spec.fields_except(SEEDS)].ended_last = self.done
 
     def most_telling(self, number: int) -> list[Cell]:
         """At most so many cells, in the table's order: those that run, then the last that ended, then the next."""

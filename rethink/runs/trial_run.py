@@ -84,10 +84,10 @@ def _network_of(spec: TrialSpec) -> tuple[object, ...]:
 
 def _in_own_process(spec: TrialSpec, classes: int | None, is_whole_contract: bool) -> None:
     context = multiprocessing.get_context("fork")  # a fresh process would not know what the user's file registered
-    answers, told = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(told, spec, classes, is_whole_contract))
+    answers, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, spec, classes, is_whole_contract))
     process.start()
-    told.close()
+    sender.close()
     try:
         fault = answers.recv()
     except EOFError:
@@ -103,7 +103,7 @@ def _in_own_process(spec: TrialSpec, classes: int | None, is_whole_contract: boo
         raise SpecError(fault)
 
 
-def _answer(told: Connection, spec: TrialSpec, classes: int | None, is_whole_contract: bool) -> None:
+def _answer(sender: Connection, spec: TrialSpec, classes: int | None, is_whole_contract: bool) -> None:
     faulthandler.disable()  # the answer says it in one line; Ray has handlers of its own, too
     for name in DEADLY:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -116,9 +116,9 @@ def _answer(told: Connection, spec: TrialSpec, classes: int | None, is_whole_con
         else:
             trial.train(trial.network(), images=1)
     except RethinkError as error:
-        told.send(str(error))
+        sender.send(str(error))
     else:
-        told.send(None)
+        sender.send(None)
 
 
 class _TrialRun:

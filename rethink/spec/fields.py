@@ -119,9 +119,15 @@ def fields_of(record: type) -> Mapping[str, Field]:
 
 def _declaration(f: "dataclasses.Field[Any]", hint: Any) -> Field:
     (kind,) = (part for part in get_args(hint) or (hint,) if part is not NoneType)
-    told = f.metadata
+    declared = f.metadata
     return Field(
-        f.name, kind, NoneType in get_args(hint), f.default, told["doc"], told.get("unit", ""), told.get("allowed")
+        f.name,
+        kind,
+        NoneType in get_args(hint),
+        f.default,
+        declared["doc"],
+        declared.get("unit", ""),
+        declared.get("allowed"),
     )
 
 

@@ -137,7 +137,7 @@ class TrialSpec:
         """Plain JSON values, field by field."""
         return {name: getattr(self, name) for name in fields_of(TrialSpec)}
 
-    def but(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
+    def fields_except(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
         """(field, value) of all fields but these: equal for the trials of one cell."""
         return tuple((name, value) for name, value in self.to_dict().items() if name not in left_out)
 

@@ -67,7 +67,7 @@ class Rungs:
                 self.take(spec, Decision(spec.spec_id, epoch, row["train_accuracy"], epoch != given_up))
 
     def _rung(self, spec: TrialSpec, epoch: int) -> dict[str, Decision]:
-        return self._decisions.setdefault((spec.but(SEARCHED), epoch), {})
+        return self._decisions.setdefault((spec.fields_except(SEARCHED), epoch), {})
 
     def _may_go_on(self, spec: TrialSpec, row: Mapping[str, Any]) -> bool:
         before = [decision.train_accuracy for decision in self._rung(spec, row["epoch"]).values()]

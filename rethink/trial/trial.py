@@ -31,7 +31,7 @@ class Trial:
         self._run = RunDirectory(settings.run)
         self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
         self._records: list[Record] = []  # all of them: a checkpoint carries the rows, whose files may be lost
-        self._is_untold = False  # restored at a rung: nobody may have heard of it
+        self._is_unreported = False  # restored at a rung: nobody may have heard of it
         self._resumed_from = 0, 0  # epochs finished, steps
         self._clock = CheckpointClock(settings.checkpoint_seconds)
         self._log = TrialLog(self._run, spec, self._header)
@@ -45,8 +45,8 @@ class Trial:
         Returns the last record. By then every row is on disk; at the end so is the trial's final checkpoint. A trial
         restored at its end, or at an epoch of `report_epochs`, says so again first.
         """
-        if self._last is not None and (self._is_untold or self._has_ended(self._last)):
-            self._is_untold = False
+        if self._last is not None and (self._is_unreported or self._has_ended(self._last)):
+            self._is_unreported = False
             return self._last
         for record in self._training.steps_and_records():
             if record:
@@ -79,9 +79,9 @@ class Trial:
 
     def _restore(self) -> None:
         """Go to the newest whole checkpoint, else to where the trial starts."""
-        state, told = self._checkpoints.take(self._read)
+        state, problems = self._checkpoints.take(self._read)
         place = "starts anew" if state is None else f"goes on from the one before, step {state.training['steps']}"
-        self.notes += [f"{line}; the trial {place}" for line in told]
+        self.notes += [f"{line}; the trial {place}" for line in problems]
         if state is not None:
             self._go_to(state)
         elif self.spec.start_from is not None:
@@ -92,7 +92,7 @@ class Trial:
         self._training.load_state_dict(state.training)
         self._resumed_from = self._training.place.epoch, self._training.place.steps
         self._records = [Record.from_dict(row) for row in state.rows]
-        self._is_untold = self._last is not None and self._last.epoch in self._settings.report_epochs
+        self._is_unreported = self._last is not None and self._last.epoch in self._settings.report_epochs
         self._log.write_lost(self._records)
 
     def _state(self) -> TrialState:

@@ -39,15 +39,15 @@ class Checkpoints:
         Args:
             read: Takes a path; raises NotWhole or OSError for a file that cannot be used.
         """
-        told: list[str] = []
+        notes: list[str] = []
         for path in (self.newest, self.previous):
             try:
-                return read(path), told
+                return read(path), notes
             except FileNotFoundError:
                 continue
             except (NotWhole, OSError) as error:
-                told.append(f"{_reason(error, path)}; kept as {_set_aside(path).name}")
-        return None, told
+                notes.append(f"{_reason(error, path)}; kept as {_set_aside(path).name}")
+        return None, notes
 
 
 def read_state(path: Path, run_id: str, spec: TrialSpec, data_sha256: str) -> tuple[TrialState, str]:

@@ -53,9 +53,9 @@ def check_weights_fit(file: WeightFile, spec: TrialSpec, classes: int) -> None:
     given = {name: tuple(tensor.shape) for name, tensor in file.model.items()}
     if needed.keys() != given.keys():
         lacks, strange = sorted(needed.keys() - given.keys()), sorted(given.keys() - needed.keys())
-        told = [f"lacks {len(lacks)} weights such as {lacks[0]}"] if lacks else []
-        told += [f"has {len(strange)} others such as {strange[0]}"] if strange else []
-        raise SpecError(f"{file.path} is another network than {spec.model}: it {' and '.join(told)}")
+        differences = [f"lacks {len(lacks)} weights such as {lacks[0]}"] if lacks else []
+        differences += [f"has {len(strange)} others such as {strange[0]}"] if strange else []
+        raise SpecError(f"{file.path} is another network than {spec.model}: it {' and '.join(differences)}")
     for name, tensor in file.model.items():
         if tensor.dtype != network[name].dtype:
             raise SpecError(f"{file.path} is refused: its {name} has type {tensor.dtype}, not {network[name].dtype}")

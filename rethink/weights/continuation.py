@@ -19,7 +19,7 @@ def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
     else:
         recipe = {name for recipe in PROTOCOLS.values() for name in recipe} if "protocol" in fields else set()
         form = set(STORED_FORM) if "dataset" in fields else set()
-        block = dict(file.spec.but(recipe | form))
+        block = dict(file.spec.fields_except(recipe | form))
     return Sweep(
         name=f"from-{file.path.name.split('.')[0]}",
         about=f"Trains on from {file.path}.",

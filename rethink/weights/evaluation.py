@@ -55,10 +55,10 @@ def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
     left_out = set(_OF_TRAINING)
     if fields.get("dataset", file.spec.dataset) != file.spec.dataset:
         left_out.update(_OF_THE_DATA_SET)
-    return complete({**dict(file.spec.but(left_out)), **fields})
+    return complete({**dict(file.spec.fields_except(left_out)), **fields})
 
 
-def told_of_maker(file: WeightFile) -> list[str]:
+def maker_notes(file: WeightFile) -> list[str]:
     """A line that says what is assumed about a file that does not say how it was trained."""
     if file.spec is not None:
         return []
@@ -92,7 +92,7 @@ def to_text(file: WeightFile, result: Evaluated) -> str:
     pixels = f", {spec.pixel_corruption}" if spec.pixel_corruption != "none" else ""
     views = f"view {spec.view}, " if spec.jpeg_quality is not None else ""
     lines = [
-        *told_of_maker(file),
+        *maker_notes(file),
         f"weights  {file.path}: {spec.model}, {result.classes} classes, after {file.steps:,} steps",
         f"images   {spec.dataset}, {views}{spec.image_size} pixels a side, normalization {spec.normalization}{pixels}",
         *([_OTHER_DATA] if result.is_own is False else []),
@@ -101,8 +101,8 @@ def to_text(file: WeightFile, result: Evaluated) -> str:
     ]
     for name, scores in result.scores.items():
         top5 = f"{scores.top5_accuracy:.2%}" if result.classes > 5 else "-"
-        told = labels if name == "train" else ""
-        lines.append(f"{name:7}{result.images[name]:>10,}{scores.accuracy:>9.2%}{top5:>9}{told.replace(',', ' ', 1)}")
+        note = labels if name == "train" else ""
+        lines.append(f"{name:7}{result.images[name]:>10,}{scores.accuracy:>9.2%}{top5:>9}{note.replace(',', ' ', 1)}")
     return "\n".join(lines)
 
 

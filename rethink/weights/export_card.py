@@ -71,8 +71,8 @@ def read_card(path: Path) -> tuple[Card, bool]:
         content = read_plain(path)
         kind = decode_json(content, _Kind)
         if (kind.format, kind.version) != (FORMAT, VERSION):
-            told = f"is of format {kind.format!r}, version {kind.version}"
-            raise SpecError(f"{path} {told}: only {FORMAT!r}, version {VERSION}, can be read")
+            problem = f"is of format {kind.format!r}, version {kind.version}"
+            raise SpecError(f"{path} {problem}: only {FORMAT!r}, version {VERSION}, can be read")
         card, said = decode_json(content, Card), decode_json(content, dict[str, Any])
     except OSError as error:
         raise SpecError(f"cannot read {path}, the card of the weights ({error.strerror})") from error
@@ -81,8 +81,8 @@ def read_card(path: Path) -> tuple[Card, bool]:
     except ValueError as error:
         raise SpecError(f"{path} is not a card of exported weights, or damaged: {error}") from error
     if len(card.data.class_names) != card.data.classes:
-        told = f"data.class_names has {len(card.data.class_names)} names, data.classes is {card.data.classes}"
-        raise SpecError(f"{path} is damaged: {told}")
+        problem = f"data.class_names has {len(card.data.class_names)} names, data.classes is {card.data.classes}"
+        raise SpecError(f"{path} is damaged: {problem}")
     return card, said.pop("card_sha256") == _checksum(said)
 
 

@@ -106,5 +106,5 @@ def _check_numbers(path: Path, tensors: Tensors) -> None:
             raise SpecError(f"{path} is refused: its {name} declares {tensor.numel():,} numbers, but holds fewer")
     lost = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if lost:
-        told = f"{len(lost)} of {len(tensors)} tensors are not finite (NaN or infinity), such as {lost[0]}"
-        raise SpecError(f"{path} is refused: {told}; a training that diverged leaves such weights")
+        problem = f"{len(lost)} of {len(tensors)} tensors are not finite (NaN or infinity), such as {lost[0]}"
+        raise SpecError(f"{path} is refused: {problem}; a training that diverged leaves such weights")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from analysis.frames import load
 from analysis.schema.statistics_columns import EFFECTS
-from analysis.statistics.effects import REGULARIZERS, effect_size, effects
+from analysis.statistics.effects import SWITCHES, effect_size, effects
 
 ON = {
     "random_crop": {"random_crop": True, "crop_padding": 4},
@@ -40,7 +40,7 @@ def row_of(table, measure):
     return row
 
 
-@pytest.mark.parametrize("name", [regularizer.name for regularizer in REGULARIZERS])
+@pytest.mark.parametrize("name", [regularizer.name for regularizer in SWITCHES])
 def test_differences_are_of_pairs_with_and_without(tmp_path, name):
     off = {"batch_norm": False} if name == "batch_norm" else {}
     without, with_ = [0.70, 0.75, 0.72, 0.74], [0.74, 0.76, 0.75, 0.79]

@@ -54,12 +54,12 @@ def check_data_dir(data_dir: Path | None, data_sets: Collection[str]) -> None:
 def fingerprint(source: ImageSource, data_dir: Path | None) -> str:
     """The source's fingerprint of its data. Raises SpecError if it is not a text, or if the function raises."""
     with own_code(f"data set {source.name!r}: fingerprint(data_dir)"):
-        told = source.fingerprint(data_dir)
-    if not isinstance(told, str):
+        text = source.fingerprint(data_dir)
+    if not isinstance(text, str):
         raise SpecError(
-            f"data set {source.name!r}: fingerprint returned {shown(told)}, not a text that stands for the data"
+            f"data set {source.name!r}: fingerprint returned {shown(text)}, not a text that stands for the data"
         )
-    return told
+    return text
 
 
 def open_data(source: ImageSource, data_dir: Path | None) -> ImageData:

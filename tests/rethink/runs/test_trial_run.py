@@ -172,7 +172,7 @@ def test_a_network_is_tried_once_however_many_trials_have_it(
 ) -> None:
     spec, tried = own(good), []
     monkeypatch.setattr(trial_run, "_in_own_process", lambda spec, *_, **__: tried.append(spec.precision))
-    fields = dict(spec.but(()))
+    fields = dict(spec.fields_except(()))
     alike = [complete({**fields, "seed": seed, "label_corruption": seed / 9}) for seed in range(10)]
     check_own_models([*alike, complete({**fields, "precision": "bf16"}), complete({"model": "mlp_1x512"})], 2)
     assert tried == ["fp32", "bf16"]

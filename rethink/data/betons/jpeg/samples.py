@@ -15,7 +15,7 @@ from rethink.data.betons.jpeg.reader_processes import read_jpegs
 from rethink.data.betons.writing.channel_moments import ChannelMoments
 from rethink.data.betons.writing.ffcv_file import write_ffcv_file
 from rethink.data.betons.writing.options import Writing
-from rethink.data.betons.writing.progress import told
+from rethink.data.betons.writing.progress import with_progress
 from rethink.data.sources import DataError, FileSplit, JpegForm
 from rethink.data.sources.trees.file_names import printable
 from rethink.data.sources.trees.image_files import BrokenImageError
@@ -29,8 +29,8 @@ LISTED = 20  # broken images that a warning names
 class JpegSamples:
     """The samples of a split of image files in order, as they are stored; once read, what describes the whole.
 
-    `what` names the split in messages, `root` is what paths are told relative to. Iterating raises DataError for the
-    first broken image, unless they are left out, and for what `read_jpegs` refuses.
+    `what` names the split in messages, whose paths are relative to `root`. Iterating raises DataError for the first
+    broken image, unless they are left out, and for what `read_jpegs` refuses.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class JpegSamples:
         paths, labels = self._split.paths, self._split.labels
         skipped = []
         reading = read_jpegs(paths, self._form, self.page_size, self._writing.processes)
-        with contextlib.closing(reading), contextlib.closing(told(reading, len(paths), self._what)) as images:
+        with contextlib.closing(reading), contextlib.closing(with_progress(reading, len(paths), self._what)) as images:
             for path, label, image in zip(paths, labels, images, strict=True):
                 if isinstance(image, BrokenImageError):
                     self._refuse_unless_skipping(path, image)

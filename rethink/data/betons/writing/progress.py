@@ -15,7 +15,7 @@ LINE_SECONDS = 30.0  # between two plain lines
 Item = TypeVar("Item")
 
 
-def told(items: Iterable[Item], total: int, what: str) -> Generator[Item, None, None]:
+def with_progress(items: Iterable[Item], total: int, what: str) -> Generator[Item, None, None]:
     """Yield the items one by one and report done of total, images a second and the time left."""
     console = Console(stderr=True)
     return _with_bar(items, total, what, console) if console.is_terminal else _with_lines(items, total, what)

@@ -42,22 +42,26 @@ def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
-    """Each trial by the toggles of the seed's ImageNet figure, such as "no augmentation + LR schedule + dropout".
+    """Each trial by the toggles of the predecessor's ImageNet figure: "no augmentation + LR schedule + dropout".
 
-    In the seed's own variants the word "augmentation" stands for the seed's; in others its parts are named.
+    In the predecessor's variants the word "augmentation" stands for the predecessor's; in others its parts are named.
     """
     several, schedules = _several(trials), {_schedule(row) for row in _rows(trials)} - {None}
     words = []
     for row in _rows(trials):
-        moves = ["augmentation"] if seed_variant(row) and _has_seeds_augmentation(row) else _moves(row, several)
+        moves = (
+            ["augmentation"]
+            if predecessor_variant(row) and _has_predecessors_augmentation(row)
+            else _moves(row, several)
+        )
         augmented, penalties = moves or ["no augmentation"], _penalties(row, several)
         words.append([*augmented, _schedule_in_words(row, several=len(schedules) > 1), *penalties])
     return pd.Series([" + ".join(on) for on in words], index=trials.index, dtype="string")
 
 
-def seed_variant(trial: Mapping[Any, Any]) -> str | None:
-    """The seed's variant of one trial, without strengths; all have dropout and no weight decay. None: it is not one."""
-    augmented = _has_seeds_augmentation(trial)
+def predecessor_variant(trial: Mapping[Any, Any]) -> str | None:
+    """The predecessor's variant that a trial is, without strengths (all: dropout, no weight decay); None: none."""
+    augmented = _has_predecessors_augmentation(trial)
     if (_moves(trial, set()) and not augmented) or trial["dropout"] == 0 or trial["weight_decay"] > 0:
         return None
     moves, schedule = "augmentation" if augmented else "no augmentation", _schedule_in_words(trial, several=False)
@@ -74,7 +78,7 @@ def augmentation_text(trial: Mapping[Any, Any]) -> str:
     return " + ".join(_moves(trial, {"crop_padding"})) or "no"
 
 
-def _has_seeds_augmentation(trial: Mapping[Any, Any]) -> bool:
+def _has_predecessors_augmentation(trial: Mapping[Any, Any]) -> bool:
     return _moves(trial, set()) == ["flip", _rotation(ROTATION)]
 
 

@@ -232,11 +232,11 @@ def _levels(found: Comparisons) -> Table | None:
     trials = found.levels
     if trials.empty:
         return None
-    seed = read("seed_label_corruption")
+    seed = read("predecessor_label_corruption")
     published = seed.table.set_index(["model", "level"])
     rows = []
     for cell, _ in cells_of(trials, (LEVEL,)):
-        # The seed's AlexNet is another network, on enlarged images: its numbers cannot be compared with this one's.
+        # The predecessor's AlexNet is another network, on enlarged images: its numbers do not compare with this one's.
         key = (cell["model"], cell[LEVEL])
         known = published.loc[key] if key in published.index else None
         theirs = [MISSING, MISSING]

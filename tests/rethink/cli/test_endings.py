@@ -109,7 +109,7 @@ def test_the_first_signal_ends_it_and_the_next_do_not_disturb_what_clears_up(num
                         signal.raise_signal(other)
                     cleared.append(number)
         except KeyboardInterrupt as stop:
-            told.append((interruption.told(stop), interruption.status))
+            told.append((interruption.message(stop), interruption.status))
 
     signalled()
     assert cleared == [number]

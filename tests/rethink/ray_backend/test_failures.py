@@ -8,7 +8,7 @@ import torch
 from ray import cloudpickle
 
 from rethink.errors import SpecError
-from rethink.ray_backend.failures import TrialError, told
+from rethink.ray_backend.failures import TrialError, as_trial_errors
 
 
 class Picky(Exception):
@@ -33,7 +33,7 @@ class Picky(Exception):
     ],
 )
 def test_a_failure_is_one_line_and_may_pass_or_not(error: BaseException, reason: str, may_pass: bool) -> None:
-    with pytest.raises(TrialError) as raised, told():
+    with pytest.raises(TrialError) as raised, as_trial_errors():
         raise error
     for failure in (raised.value, cloudpickle.loads(cloudpickle.dumps(raised.value))):
         assert (str(failure), failure.reason, failure.may_pass, failure.full_disk) == (reason, reason, may_pass, None)
@@ -41,7 +41,7 @@ def test_a_failure_is_one_line_and_may_pass_or_not(error: BaseException, reason:
 
 
 def test_torchs_own_lack_of_memory_may_pass() -> None:
-    with pytest.raises(TrialError) as raised, told():
+    with pytest.raises(TrialError) as raised, as_trial_errors():
         torch.empty(2**60, dtype=torch.uint8)
     assert raised.value.may_pass
 

@@ -33,7 +33,8 @@ PREDECESSORS_KEYS = (
 )  # what is read from the predecessor's form
 
 
-KINDS = f"an export ({EXPORT_SUFFIX} with its .json), a run's checkpoint (.pt) or a dict with {', '.join(PREDECESSORS_KEYS)}"
+_KEYS = ", ".join(PREDECESSORS_KEYS)
+KINDS = f"an export ({EXPORT_SUFFIX} with its .json), a run's checkpoint (.pt) or a dict with {_KEYS}"
 
 
 class _PredecessorsFile(msgspec.Struct):

@@ -17,7 +17,7 @@ CLUSTER_TEST_PACKAGES := curl iproute2 openssh-client openssh-server rsync tmux
 VENV := .venv
 EXTRA := dev
 READY := $(VENV)/.ready
-UNIT_TESTS = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile -m 'not program'
+PARALLEL = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 .PHONY: demo test test-fast lint bench cluster-test packages test-packages cluster-test-packages
 
@@ -25,11 +25,11 @@ demo: $(READY)
 	$(VENV)/bin/python sweeps/label_corruption.py --demo
 
 test: $(READY) test-packages lint
-	$(UNIT_TESTS)
+	$(PARALLEL) -m 'not program'
 	$(VENV)/bin/python -m pytest -m 'program and not cluster'
 
 test-fast: $(READY) test-packages
-	$(UNIT_TESTS)
+	$(PARALLEL) -m 'not program and not slow'
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

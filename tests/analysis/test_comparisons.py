@@ -191,6 +191,7 @@ def test_published_numbers_name_their_source() -> None:
     assert len(table) == 19
 
 
+@pytest.mark.slow
 def test_no_text_of_the_new_figures_is_clipped(tmp_path: Path) -> None:
     networks = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
     fields = [*INPUTS, *REGULARIZED[1:], {"learning_rate": 0.3}]
@@ -229,6 +230,7 @@ def test_trials_out_of_steps_are_among_those_that_reached_a_limit(tmp_path: Path
     assert points(figure.axes[0], "^") == [(0.01, 2)]
 
 
+@pytest.mark.slow
 def test_every_row_has_a_cell_for_every_column_and_no_two_rows_stand_for_the_same(tmp_path: Path) -> None:
     """All tables at once, of trials that also differ in an option for which no table has a column."""
     networks: list[dict[str, Any]] = [{"model": "inception_small", "batch_norm": on} for on in (True, False)]
@@ -281,6 +283,7 @@ def test_a_search_for_a_rate_does_not_take_another_runs_lines_away(tmp_path: Pat
     assert (kept["run"].tolist(), kept["learning_rate"].tolist()) == (["lines"] * 3, [0.01] * 3)
 
 
+@pytest.mark.slow
 def test_in_table_4_only_one_weight_decay_and_rotation_have_a_published_counterpart(tmp_path: Path) -> None:
     inception: dict[str, Any] = {"model": "inception_small", "batch_norm": True, "flip": True}
     fields = [{"weight_decay": decay} for decay in (0, 5e-4, 1e-3)]

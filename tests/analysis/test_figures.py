@@ -127,6 +127,7 @@ def test_train_sizes_and_data_sets_are_lines_of_their_own(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_draw_writes_the_same_bytes_twice(run, tmp_path):
     first, second = (draw_runs([run.root], tmp_path / name).written for name in ("one", "two"))
     assert [path.name for path in first] == [
@@ -157,6 +158,7 @@ USERS = {  # of a matplotlibrc, such as SciencePlots'
 }
 
 
+@pytest.mark.slow
 def test_a_users_matplotlibrc_changes_no_byte(run, tmp_path):
     plain = draw_runs([run.root], tmp_path / "plain").written
     with matplotlib.rc_context(USERS):
@@ -232,6 +234,7 @@ def counted(monkeypatch, place, calls):
     monkeypatch.setattr(place, counting)
 
 
+@pytest.mark.slow
 def test_no_text_is_clipped(tmp_path):
     """The longest labels: two sizes, and models with all their options."""
     models = ({"model": "wide_resnet", "depth": depth, "width": 10, "batch_norm": True} for depth in (28, 40))

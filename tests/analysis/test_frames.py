@@ -209,6 +209,7 @@ def test_every_stop_reason_has_a_status():
         )
 
 
+@pytest.mark.slow
 def test_more_trials_than_are_held_at_once_load_whole(tmp_path):
     specs = [spec(seed=seed) for seed in range(1100)]
     run = make_run(tmp_path / "demo", specs)
@@ -221,6 +222,7 @@ def test_more_trials_than_are_held_at_once_load_whole(tmp_path):
     assert frames.epochs[[column.name for column in RECORD]].shape == (110_000, len(RECORD))
 
 
+@pytest.mark.slow
 def test_loading_a_run_needs_no_torch_ray_or_ffcv(tmp_path):
     run = make_run(tmp_path / "demo", [spec()])
     write_trial(run, spec(), epochs=2, fit=2)

@@ -156,6 +156,7 @@ def test_a_variant_that_trains_for_longer_stands_in_the_same_panel(tmp_path: Pat
     assert published.get_title(loc="left").startswith("published")
 
 
+@pytest.mark.slow
 def test_a_part_of_the_published_network_is_never_taken_for_all_of_it(tmp_path: Path) -> None:
     run = made(tmp_path, [{**fields, "width": 1} for fields in PREDECESSORS])
     ours = figures_of(run)["imagenet_regularization"].axes[0]
@@ -188,6 +189,7 @@ def test_the_papers_other_cells_have_a_figure_of_their_own(tmp_path: Path) -> No
     assert len(figures["imagenet_table_2"].axes) == 1
 
 
+@pytest.mark.slow
 def test_small_images_and_imagenet_keep_apart(tmp_path: Path) -> None:
     small = [spec(), spec(weight_decay=5e-4), spec(label_corruption=1), spec(label_corruption=1, weight_decay=5e-4)]
     run = make_run(tmp_path / "small", small)
@@ -301,6 +303,7 @@ def test_the_seeds_variants_stand_beside_theirs(tmp_path: Path) -> None:
     assert own["test, %"] == "62.50 (75.00), n = 1"
 
 
+@pytest.mark.slow
 def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
     run = made(tmp_path, [*PREDECESSORS, *PAPERS])
     names = {path.name for path in draw_runs([run.root], tmp_path / "drawn").written}

@@ -40,6 +40,7 @@ def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page.split("<body>")[1]).split())
 
 
+@pytest.mark.slow
 def test_it_is_the_same_page_every_time(run):
     assert report_of(run) == report_of(run)
 
@@ -62,6 +63,7 @@ def test_a_run_without_trials_has_a_report(tmp_path):
     assert "trials 0" in text_of(report_of(make_run(tmp_path / "demo", [])))
 
 
+@pytest.mark.slow
 def test_runs_of_one_sweep_are_taken_together_and_others_apart(tmp_path):
     seeds = [make_run(tmp_path / f"seed{seed}", [spec(seed=seed)]) for seed in (0, 1)]
     other = make_run(tmp_path / "other", [spec(model="mlp_3x512")], sweep="input_corruption")
@@ -133,6 +135,7 @@ def test_tables_in_markdown_show_what_a_name_holds(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 50, "cut", "flipped", "pipe"])
+@pytest.mark.slow
 def test_examples_that_cannot_be_read_are_left_out_and_named(tmp_path, damage):
     run = make_hostile_run(tmp_path)
     (path,) = (run.tensorboard / "examples").glob("events.*")

@@ -47,6 +47,7 @@ def test_bytes_of_a_name_that_are_no_text_are_printed_as_they_are(
 
 
 @pytest.mark.parametrize("command", ["query", "figures", "report", "--help"])
+@pytest.mark.slow
 def test_a_full_disk_behind_standard_output_is_one_line(
     run: RunDirectory, command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

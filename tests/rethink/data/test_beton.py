@@ -85,6 +85,7 @@ def check_tiny(prepared: PreparedData) -> None:
         np.testing.assert_array_equal(labels, LABELS[part])
 
 
+@pytest.mark.slow
 def test_the_beton_holds_the_whole_mini_set(tmp_path):
     prepared = prepare("fashion_mnist_mini", None, tmp_path)
     source = sources.get("fashion_mnist_mini").open(None)
@@ -113,6 +114,7 @@ def test_the_same_data_give_the_same_files_anywhere(opened, tmp_path):
     assert one.train.content_sha256 == two.train.content_sha256 != one.test.content_sha256
 
 
+@pytest.mark.slow
 def test_images_above_a_page_are_written_whole(opened, tmp_path):
     images = RNG.integers(0, 256, (3, 1200, 1100, 3), np.uint8)
     both = ArraySplit(images, np.arange(3))
@@ -365,6 +367,7 @@ def start_slow(folder: Path, pause: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_of_processes_at_once_one_writes(tmp_path):
     ends = [process.communicate(timeout=PATIENCE) for process in [start_slow(tmp_path, 1.0) for _ in range(3)]]
     assert {error for _, error in ends} == {""}  # no progress bar, no leaked shared memory
@@ -373,6 +376,7 @@ def test_of_processes_at_once_one_writes(tmp_path):
     assert (tmp_path / "log").read_text() == "opened\n"
 
 
+@pytest.mark.slow
 def test_a_writer_killed_half_way_leaves_nothing_that_counts(tmp_path):
     killed = start_slow(tmp_path, 60)
     while not (tmp_path / "at sample 20").exists():

@@ -154,6 +154,7 @@ def test_the_scaled_and_mirrored_view_is_turned(make_stream: Make, beton: Beton,
         assert np.array_equal(grey_levels(read(stream, TURNED, batch_size)), expected)
 
 
+@pytest.mark.slow
 def test_the_centre_is_that_of_ffcvs_own_decoder(make_stream: Make, beton: Beton, tmp_path: Path) -> None:
     code = (  # unpatched, compiled FFCV: nothing of this project is imported
         "import sys, numpy as np\n"

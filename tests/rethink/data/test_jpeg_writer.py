@@ -99,6 +99,7 @@ def test_every_sample_is_its_file_or_made_from_it(ilsvrc, written):
     assert 20 < kept < 60
 
 
+@pytest.mark.slow
 def test_mean_and_deviation_are_exact(written):
     from rethink.data.ffcv_bridge.runtime import Reader
 
@@ -125,6 +126,7 @@ np.savez(sys.argv[2], images=np.concatenate([b[0] for b in batches]), labels=np.
 """
 
 
+@pytest.mark.slow
 def test_ffcvs_own_loader_reads_it(written, tmp_path):
     beton, result = written.train, tmp_path / "read.npz"
     subprocess.run([sys.executable, "-c", FFCV_READS, str(beton.path), str(result)], check=True, timeout=PATIENCE)
@@ -285,6 +287,7 @@ def test_labels_that_do_not_fit_are_refused(tree, cache, register):
     assert f"label 3 of {paths[-1]} is not from 0 to 2" in refusal(prepare, "other", None, cache)
 
 
+@pytest.mark.slow
 def test_a_file_larger_than_the_usual_page_is_kept_whole(tmp_path, cache, register):
     noise = np.random.default_rng(0).integers(0, 256, (2400, 2400, 3), np.uint8)
     large, small = tmp_path / "large.JPEG", tmp_path / "small.JPEG"
@@ -380,6 +383,7 @@ def children() -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("pause", [0.0, 2.0])  # at work, or in the middle of an unread answer
+@pytest.mark.slow
 def test_the_death_of_a_process_ends_the_writing(ilsvrc, pause):
     paths = tuple(files(ilsvrc)) * 20
     reading = read_jpegs(paths, JpegForm(500, 90), 2**23, 2)
@@ -475,6 +479,7 @@ def wait_until_ended(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.slow
 def test_a_writer_that_ends_leaves_no_processes_and_nothing_that_counts(tree, cache, killed):
     process = start_long(tree, cache, 2000)
     assert process.stderr is not None
@@ -497,6 +502,7 @@ def test_a_writer_that_ends_leaves_no_processes_and_nothing_that_counts(tree, ca
     assert content(cache) == WHOLE
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_prepares_with_several_processes(ilsvrc, tmp_path):
     """A process that ran the script once more would prepare once more, and so on."""
     script = tmp_path / "own.py"

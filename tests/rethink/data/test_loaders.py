@@ -60,6 +60,7 @@ def everything(
     return images, labels
 
 
+@pytest.mark.slow
 def test_images_and_labels_equal_an_independent_computation(stream: BetonStream, prepared: PreparedData) -> None:
     order = epoch_order(np.arange(5000), 0, 1)
     images, labels = everything(stream, order, 128)
@@ -122,6 +123,7 @@ def test_bytes_do_not_depend_on_batch_size_or_order(stream: BetonStream, batch_s
         assert np.array_equal(labels, expected[1])
 
 
+@pytest.mark.slow
 def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: PreparedData) -> None:
     code = (
         "import sys, hashlib, numpy as np, torch\n"
@@ -258,6 +260,7 @@ def test_without_os_cache_no_byte_differs_and_none_stays_in_memory(disk_folder: 
     assert pages_held(beton.path) > 0
 
 
+@pytest.mark.slow
 def test_five_hundred_trials_in_one_process_grow_neither_threads_nor_memory(
     prepared: PreparedData, make_spec: "type[TrialSpec]"
 ) -> None:

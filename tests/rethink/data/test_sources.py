@@ -172,6 +172,7 @@ def test_the_licence_comes_along():
     assert "WITHOUT WARRANTY OF ANY KIND" in notice
 
 
+@pytest.mark.slow
 def test_fashion_mnist_is_the_published_one(published):
     data = sources.get("fashion_mnist").open(None)
     for split in ("train", "test"):
@@ -215,6 +216,7 @@ def test_fashion_mnist_from_a_data_directory(tmp_path, monkeypatch, layout, zipp
     assert (len(data.train), len(data.test), len(data.class_names)) == (60000, 10000, 10)
 
 
+@pytest.mark.slow
 def test_fashion_mnist_damage_is_named(tmp_path):
     for file in DEBIAN.glob("*.gz"):
         (tmp_path / file.name).symlink_to(file)

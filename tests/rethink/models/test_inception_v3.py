@@ -24,6 +24,7 @@ def test_the_full_width_is_torchvisions_network_weight_for_weight() -> None:
     assert sum(parameter.numel() for parameter in ours.parameters()) == PUBLISHED_PARAMETERS
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_torchvisions_logits() -> None:
     torch.manual_seed(0)
     ours, theirs = InceptionV3(7), torchvision.models.inception_v3(weights=None, init_weights=False, num_classes=7)

@@ -112,6 +112,7 @@ def test_any_image_gives_one_logit_per_class(name, options, shape, classes):
 
 
 @every_model
+@pytest.mark.slow
 def test_initialization_is_a_function_of_torchs_seed_alone(name, options):
     weights = [torch.cat([p.flatten() for p in seeded(name, options, seed).parameters()]) for seed in (0, 0, 1)]
     assert torch.equal(weights[0], weights[1])
@@ -169,6 +170,7 @@ def test_state_dict_round_trip(name, options):
 
 
 @every_model
+@pytest.mark.slow
 def test_runs_in_bf16_and_channels_last(name, options):
     model, x = seeded(name, options).eval(), images(shape_for(name))
     expected = model(x)

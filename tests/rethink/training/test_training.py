@@ -37,6 +37,7 @@ def weights(training: Training) -> bytes:
 
 
 @pytest.mark.parametrize("fields", MODELS, ids=lambda fields: fields["model"])
+@pytest.mark.slow
 def test_a_restored_trial_goes_on_bit_for_bit(
     make_training: MakeTraining, fields: dict[str, Any], tmp_path: Any
 ) -> None:
@@ -65,6 +66,7 @@ def test_augmentation_reaches_the_steps_and_never_a_check_or_a_test(
     assert (one["test_loss"], one["test_accuracy"]) == (other["test_loss"], other["test_accuracy"])
 
 
+@pytest.mark.slow
 def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTraining) -> None:
     training = make_training(random_crop=True, flip=True, label_corruption=0.0, train_samples=50, max_epochs=1000)
     last = next(record for record in training.records() if record.fitted)
@@ -92,6 +94,7 @@ def test_the_state_of_another_spec_is_refused(make_training: MakeTraining) -> No
         make_training(seed=0).load_state_dict(make_training(seed=1).state_dict())
 
 
+@pytest.mark.slow
 def test_the_learning_rate_decays_by_images_seen_not_by_subset_epochs(make_training: MakeTraining) -> None:
     rows = train(make_training(train_samples=5000, max_epochs=11, test_every=0), 11)
     assert [row["learning_rate"] for row in rows] == [0.01] * 10 + [0.01 * 0.95]
@@ -110,6 +113,7 @@ def test_accuracy_is_accounted_separately_on_corrupted_and_clean_samples(make_tr
     assert train(make_training(label_corruption=1.0), 1)[0]["train_accuracy_clean"] is None
 
 
+@pytest.mark.slow
 def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: MakeTraining) -> None:
     training = make_training(label_corruption=1.0)
     data = training._data
@@ -127,6 +131,7 @@ def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: Mak
     assert record.checked_images >= len(data.subset)
 
 
+@pytest.mark.slow
 def test_one_wrong_label_is_found(make_training: MakeTraining) -> None:
     training = make_training(label_corruption=0.0)
     while not next(training.records()).fitted:

@@ -53,6 +53,7 @@ def test_evaluations_change_nothing_of_the_training(make_training: MakeTraining)
 
 
 @pytest.mark.parametrize("name", ["train_loss", "train_accuracy"])
+@pytest.mark.slow
 def test_running_means_inside_epochs_are_over_the_steps_between_two_evaluations(
     make_training: MakeTraining, name: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_trial_stopped_between_any_two_steps_goes_on_bit_for_bit(
     assert weights(resumed) == weights(undisturbed)
 
 
+@pytest.mark.slow
 def test_trials_that_take_turns_do_not_disturb_each_other(make_training: MakeTraining) -> None:
     fields = [{**BY_STEP, "seed": seed} for seed in (0, 1)]
     expected = [rows(make_training(**own)) for own in fields]
@@ -189,6 +191,7 @@ SEEDS: dict[str, Any] = {**IMAGENET, "protocol": "predecessor", "random_resized_
 
 
 @pytest.mark.parametrize("recipe", [IMAGENET, SEEDS], ids=["szegedy2016", "seed"])
+@pytest.mark.slow
 def test_imagenets_recipe_stopped_in_mid_epoch_goes_on_bit_for_bit(
     make_imagenet_training: MakeTraining, tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
@@ -205,6 +208,7 @@ def test_imagenets_recipe_stopped_in_mid_epoch_goes_on_bit_for_bit(
     assert all(row["test_top5_accuracy"] >= row["test_accuracy"] for row in expected if row["test_accuracy"])
 
 
+@pytest.mark.slow
 def test_alexnet_trains_on_224_pixels_of_jpeg_images(make_imagenet_training: MakeTraining) -> None:
     fields: dict[str, Any] = {"model": "alexnet", "width": None, "dropout": 0.5, "random_resized_crop": True}
     training = make_imagenet_training(**fields, normalization="imagenet", max_steps=2)

@@ -65,6 +65,7 @@ def run_epochs(trial: Trial, epochs: int) -> Record:
     return record
 
 
+@pytest.mark.slow
 def test_a_trial_cut_off_anywhere_goes_on_from_its_checkpoint_with_the_same_rows(
     start: Callable[[TrialSpec], Trial],
     settings: TrialSettings,
@@ -92,6 +93,7 @@ def test_a_trial_reports_at_the_rungs_exactly_whatever_the_clock_says(
     assert reported == [2, 4, 8, 9]
 
 
+@pytest.mark.slow
 def test_a_row_that_a_crash_lost_after_its_checkpoint_is_written_again(
     start: Callable[[TrialSpec], Trial], settings: TrialSettings, make_spec: MakeSpec
 ) -> None:
@@ -205,6 +207,7 @@ def usage_before_and_after(settings: TrialSettings, specs: list[TrialSpec], sett
     return before, usage()
 
 
+@pytest.mark.slow
 def test_five_hundred_trials_in_one_process_leave_nothing_behind(settings: TrialSettings, make_spec: MakeSpec) -> None:
     specs = [
         make_spec(image_size=8, train_samples=64, max_epochs=1, seed=number, label_corruption=number % 11 / 10)

@@ -104,6 +104,7 @@ def refusal(action: Callable[..., Any], *arguments: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_export_holds_the_checkpoints_weights_and_says_what_they_are(run: RunDirectory, tmp_path: Path) -> None:
     spec = specs_of(run)[0]
     weights, card = export_trial(run, spec.spec_id[:5], tmp_path / "out")
@@ -325,6 +326,7 @@ def predecessors_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return predecessors_form(tmp_path_factory.mktemp("seed") / "augmented.pth.tar", make_inception(6), prefix="module.")
 
 
+@pytest.mark.slow
 def test_the_predecessors_form_is_evaluated_as_torchvision_would(
     predecessors_file: Path, ilsvrc: Path, cache_dir: Path, prepared_ilsvrc: PreparedData
 ) -> None:
@@ -395,6 +397,7 @@ def misleading(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root, path
 
 
+@pytest.mark.slow
 def test_a_file_of_the_predecessor_scores_what_its_own_scripts_would_say(
     misleading: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -414,6 +417,7 @@ def test_a_file_of_the_predecessor_scores_what_its_own_scripts_would_say(
         assert scores["centre"][name] == 0.0
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_predecessors_form_as_torch_alone_would(
     predecessors_file: Path, prepared_ilsvrc: PreparedData, streams: StreamPool
 ) -> None:

@@ -28,10 +28,21 @@ class Frames:
 def load(*paths: str | Path) -> Frames:
     """The frames of any number of run directories, finished, running or crashed.
 
-    Raises FileNotFoundError for a path that is no run directory, SpecError or ValueError for files that do not belong
-    together or were written by another version. Warns of damaged lines and files, of rows that only Ray's log still
-    has, and of outcomes that the rows do not show. Trials that have ended are kept in the user's cache folder, from
-    which the next call takes those whose files have not changed.
+    Trials that have ended are kept in the user's cache folder, from which the next call takes those whose files have
+    not changed. Warns of damaged lines and files, of rows that only Ray's log still has, and of outcomes that the rows
+    do not show.
+
+    Args:
+        paths: Run directories, each of a name of its own.
+
+    Returns:
+        One row per trial, and one per trial and evaluation: the columns of docs/dataframes.md, with their units and
+        the same dtypes whatever the runs hold.
+
+    Raises:
+        FileNotFoundError: A path is no run directory.
+        SpecError: No path was given, or two runs have one name.
+        RunError: A run.json is damaged or of another format, or a run holds results of trials that it did not ask for.
     """
     runs = {run.name: run for run in find_runs([Path(path) for path in paths])}
     if not paths or len(runs) < len(paths):

@@ -65,6 +65,7 @@ class MadeTrial:
     """In the place of rethink.trial.trial.Trial: ROWS_A_REPORT made rows at every call, until max_epochs."""
 
     def __init__(self, spec: TrialSpec, settings: TrialSettings) -> None:
+        self.notes: list[str] = []
         self._last_epoch = spec.max_epochs
         self._epoch = 0
         run = RunDirectory(settings.run)

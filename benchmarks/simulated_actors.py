@@ -89,10 +89,12 @@ class MadeTrainable(NetworkTrainable):
     def setup(self, config: dict[str, Any], settings: TrialSettings, entries: Entries) -> None:
         entries.register()
         self._settings = settings
-        self._start(config)
+        self._trial: Any = None
 
-    def _start(self, config: dict[str, Any]) -> None:
-        self._trial: Any = MadeTrial(TrialSpec.from_dict(config["spec"]), self._settings)
+    def _begun(self) -> Any:
+        if self._trial is None:
+            self._trial = MadeTrial(TrialSpec.from_dict(self.config["spec"]), self._settings)
+        return self._trial
 
 
 class Workers:

@@ -1,6 +1,6 @@
 # make demo   the label-corruption sweep on real images, from an empty machine to the figures
 # make test   linter, types and tests
-# make test-fast   the tests that start neither Ray nor a browser: a minute, for the edit loop
+# make test-fast   the quick tests, which start neither Ray nor a browser: two minutes, for the edit loop
 # make lint   linter and types alone
 # make bench  side-by-side measurements, long; leave the machine idle
 # make cluster-test   a cluster of three pretend machines, `ray up` to `ray down`, with failures: ten minutes, as root

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from rethink.errors import RethinkError, SpecError
 
-MOST_TOLD = 300  # characters of an exception's text
+MOST_SHOWN = 300  # characters of an exception's text
 _INSTALLED = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")]
 _OURS = Path(__file__).parent
 
@@ -55,4 +55,4 @@ def line_of(error: BaseException) -> str:
 
 def _in_one_line(error: BaseException) -> str:
     said = " ".join(traceback.format_exception_only(error)[-1].split())  # "KeyError: 'boom'"
-    return said if len(said) <= MOST_TOLD else f"{said[:MOST_TOLD]} ..."
+    return said if len(said) <= MOST_SHOWN else f"{said[:MOST_SHOWN]} ..."

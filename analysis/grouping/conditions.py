@@ -17,7 +17,7 @@ REGULARIZER_FIELDS = (
     "weight_decay",
     "dropout",
 )
-ROTATION = 25.0  # degrees at most, in the augmentation of the original project and of the paper's Table 4
+ROTATION = 25.0  # degrees at most, in the augmentation of the predecessor and of the paper's Table 4
 SCHEDULE = ("learning_rate_decay", "decay_images")
 
 

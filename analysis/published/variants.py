@@ -1,4 +1,4 @@
-"""The ends of the original project's curves on ImageNet, by variant."""
+"""The ends of the predecessor's curves on ImageNet, by variant."""
 
 from analysis.published import read
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from rethink import models
 from rethink.data.betons.beton import PreparedData
 from rethink.data.for_spec import prepare_for
 from rethink.data.places import DataPlaces
@@ -17,6 +16,7 @@ from rethink.spec import TrialSpec
 from rethink.sweep.recipes import complete
 from rethink.training.cost import check_possible
 from rethink.training.evaluation import Evaluator, Scores
+from rethink.training.network import initialized_network
 from rethink.weights.compatibility import check_weights_fit
 from rethink.weights.weight_file import WeightFile
 
@@ -116,8 +116,6 @@ def _check_class_names(file: WeightFile, prepared: PreparedData) -> None:
 
 
 def _network(file: WeightFile, spec: TrialSpec, prepared: PreparedData, device: torch.device) -> torch.nn.Module:
-    network = models.build_model(spec, (3, spec.image_size, spec.image_size), prepared.classes)
+    network = initialized_network(spec, (3, spec.image_size, spec.image_size), prepared.classes, device)
     network.load_state_dict(dict(file.model))
-    network = network.to(device)
-    channels_last = models.get(spec.model).channels_last
-    return network.to(memory_format=torch.channels_last) if channels_last else network
+    return network

@@ -30,9 +30,10 @@ def open_storage(storage: Path, name: str) -> Iterator[None]:
     Raises:
         SpecError: It cannot be written, or has something of that name.
     """
-    missing = [folder for folder in (storage, *storage.parents) if not folder.exists()]
+    missing: list[Path] = []
     try:
         try:
+            missing += [folder for folder in (storage, *storage.parents) if not folder.exists()]
             storage.mkdir(parents=True, exist_ok=True)
             _check_free(storage / name)
             probe = _temporary(storage, name)

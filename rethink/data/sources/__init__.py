@@ -23,3 +23,4 @@ __all__ = [
 
 for _module in (fashion_mnist_mini, fashion_mnist, cifar10, image_folder, imagenet):
     register(_module.SOURCE)
+register(cifar10.JPEG_SOURCE)

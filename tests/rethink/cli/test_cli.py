@@ -51,6 +51,7 @@ SWEEP = Sweep(
         (["--seed", "-1"], "seed = -1 is not allowed"),
         (["--storage", "/proc/nowhere"], "storage /proc/nowhere cannot be written"),
         (["--storage", __file__], "cannot be written"),
+        (["--storage", "/tmp/" + "s" * 300], f"storage /tmp/{'s' * 300} cannot be written: File name too long"),
         (["--cpus-per-trial", "1000"], "cpus_per_trial = 1000 is not allowed: the largest node has"),
         (["--gpus-per-trial", "1"], "gpus_per_trial = 1 is not allowed: the largest node has 0"),
         (["--cpus-per-trial", "0"], "cpus_per_trial = 0.0 is not allowed: from 0.0001 to 10000"),
@@ -213,9 +214,11 @@ def test_a_blank_storage_of_the_environment_is_refused(
 def test_a_data_directory_that_one_of_the_data_sets_reads_is_taken(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, local_ray: None
 ) -> None:
-    both = ["--dataset", "fashion_mnist_mini", "cifar10", "--data-dir", str(tmp_path), "--cache-dir", str(tmp_path)]
+    data = tmp_path / "data"
+    data.mkdir()
+    both = ["--dataset", "fashion_mnist_mini", "cifar10", "--data-dir", str(data), "--cache-dir", str(tmp_path)]
     assert run_sweep(SWEEP, ["--storage", str(tmp_path / "runs"), *both]) == 2
-    assert f"cifar10: {tmp_path} holds neither" in capsys.readouterr().err
+    assert f"cifar10: {data} is empty; give a data directory that holds cifar-10-batches-py/" in capsys.readouterr().err
 
 
 def test_blocks_are_crossed_and_united_without_repetition() -> None:

@@ -15,7 +15,7 @@ from rethink.data.sources.idx import IdxFile
 from rethink.errors import RethinkError
 from rethink.spec import shown
 
-BUILT_IN = ("cifar10", "fashion_mnist", "fashion_mnist_mini", "image_folder", "imagenet")
+BUILT_IN = ("cifar10", "cifar10_jpeg", "fashion_mnist", "fashion_mnist_mini", "image_folder", "imagenet")
 
 
 def refusal(action, *args) -> str:
@@ -31,6 +31,7 @@ def test_built_in_sources_and_their_usual_crop():
     sizes = {name: sources.get(name).image_size for name in BUILT_IN}
     assert sizes == {
         "cifar10": 28,
+        "cifar10_jpeg": 28,
         "fashion_mnist": 28,
         "fashion_mnist_mini": 28,
         "image_folder": None,
@@ -274,95 +275,6 @@ def test_without_data_and_network_one_line_says_what_to_do(no_network, capfd, na
     assert f"{name} could not be downloaded" in message
     assert "give a data directory" in message
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.fixture
-def made_cifar10(tmp_path, monkeypatch) -> tuple[Path, np.ndarray, np.ndarray]:
-    """CIFAR-10's own file format with 20 images a batch, and torchvision told its MD5s: (folder, images, labels)."""
-    import hashlib
-    import pickle
-
-    from torchvision.datasets import CIFAR10
-
-    rng = np.random.default_rng(5)
-    images, labels = rng.integers(0, 256, (120, 32, 32, 3), np.uint8), rng.integers(0, 10, 120)
-    folder = tmp_path / "data" / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    md5s = {}
-
-    def write(name: str, content: dict) -> None:
-        (folder / name).write_bytes(pickle.dumps(content))
-        md5s[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
-
-    names = [name for name, _ in CIFAR10.train_list + CIFAR10.test_list]
-    for k, name in enumerate(names):
-        part = slice(20 * k, 20 * k + 20)
-        rows = images[part].transpose(0, 3, 1, 2).reshape(20, 3072)  # planes of red, green and blue
-        write(name, {"data": rows, "labels": labels[part].tolist()})
-    write("batches.meta", {"label_names": list("abcdefghij")})
-    monkeypatch.setattr(CIFAR10, "train_list", [[name, md5s[name]] for name in names[:5]])
-    monkeypatch.setattr(CIFAR10, "test_list", [[names[5], md5s[names[5]]]])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5s["batches.meta"]})
-    return folder.parent, images, labels
-
-
-def check_cifar10(data: ImageData, images: np.ndarray, labels: np.ndarray) -> None:
-    read = [data.train[i] for i in range(100)] + [data.test[i] for i in range(20)]
-    np.testing.assert_array_equal([image for image, _ in read], images)
-    assert [label for _, label in read] == labels.tolist()
-    assert data.class_names == tuple("abcdefghij")
-
-
-def test_cifar10_from_a_folder(made_cifar10):
-    folder, images, labels = made_cifar10
-    check_cifar10(sources.get("cifar10").open(folder), images, labels)
-
-
-def test_cifar10_from_the_archive(made_cifar10, tmp_path, monkeypatch):
-    import hashlib
-    import tarfile
-
-    from torchvision.datasets import CIFAR10
-
-    folder, images, labels = made_cifar10
-    archive = tmp_path / CIFAR10.filename
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(folder / CIFAR10.base_folder, CIFAR10.base_folder)
-    assert f"{archive} is damaged" in refusal(sources.get("cifar10").open, tmp_path)
-    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
-    check_cifar10(sources.get("cifar10").open(tmp_path), images, labels)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [CIFAR10.filename, "data"]
-
-
-@pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
-def test_cifar10_never_unpickles_an_altered_file(made_cifar10, name):
-    folder, _, _ = made_cifar10
-    trap = folder / "trap"
-    (folder / "cifar-10-batches-py" / name).write_bytes(b"cposix\nsystem\n(S'touch " + str(trap).encode() + b"'\ntR.")
-    assert "is incomplete or damaged" in refusal(sources.get("cifar10").open, folder)
-    assert not trap.exists()
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
-@pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
-def test_cifar10_opens_plain_files_alone(made_cifar10, name, make):
-    path = made_cifar10[0] / "cifar-10-batches-py" / name
-    path.unlink()
-    make(path)
-    message = refusal(sources.get("cifar10").open, made_cifar10[0])
-    assert f"cannot read {path}" in message
-    assert "not a plain file" in message
-
-
-def test_a_cifar10_archive_that_is_a_pipe_is_not_opened(tmp_path):
-    os.mkfifo(tmp_path / "cifar-10-python.tar.gz")
-    assert "a pipe, not a plain file" in refusal(sources.get("cifar10").open, tmp_path)
-
-
-def test_cifar10_says_what_a_folder_lacks(tmp_path):
-    assert "holds neither cifar-10-batches-py/ nor cifar-10-python.tar.gz" in refusal(
-        sources.get("cifar10").open, tmp_path
-    )
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ FLOORS = [
     "rethink.data.betons.jpeg",
     "rethink.data.betons.writing",
     "rethink.data.sources",
+    "rethink.data.sources.cifar10",
+    "rethink.data.sources.contract",
     "rethink.data.sources.trees",
     "rethink.data.ffcv_bridge",
     "rethink.corruption",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rethink.data.sources.download import download_folder, quiet_download
+from rethink.data.sources.contract.image_data import ArraySplit, ImageData
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.idx import IdxFile
-from rethink.data.sources.image_data import ArraySplit, ImageData
-from rethink.data.sources.registry import ImageSource
 from rethink.errors import DataError
+from rethink.files.download import download_folder, quiet_download
 
 CLASS_NAMES = (
     "T-shirt/top",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rethink.data.sources.contract.image_data import ArraySplit, ImageData
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.fashion_mnist import CLASS_NAMES
-from rethink.data.sources.image_data import ArraySplit, ImageData
-from rethink.data.sources.registry import ImageSource
 
 
 def embedded_bytes() -> bytes:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from rethink.data.sources.image_data import Image, ImageData
-from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.contract.image_data import Image, ImageData
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.trees.file_names import printable
+from rethink.data.sources.trees.image_arrays import read_image
 from rethink.data.sources.trees.image_tree import ImageTree, warn_of_unread
 from rethink.errors import DataError
 
@@ -42,17 +41,6 @@ class FolderSplit:
     @cached_property
     def _shape(self) -> tuple[int, ...]:
         return read_image(self.reference).shape
-
-
-def read_image(path: Path) -> Image:
-    """(H, W, 3) uint8: grey and palette images become RGB, transparency is dropped. Raises DataError."""
-    from rethink.data.sources.trees.image_files import BrokenImageError, as_rgb, decoded_image
-
-    try:
-        image, _content = decoded_image(path)
-    except BrokenImageError as error:
-        raise DataError(f"cannot read image {printable(path)} ({error}); replace or remove it") from error
-    return np.asarray(as_rgb(image))
 
 
 def open_image_folder(data_dir: Path | None) -> ImageData:

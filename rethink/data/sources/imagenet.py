@@ -6,8 +6,8 @@ Any such tree is accepted, with any number of classes, Tiny ImageNet's too; it i
 from collections.abc import Sequence
 from pathlib import Path
 
-from rethink.data.sources.image_data import FileSplit, ImageData, JpegForm
-from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.contract.image_data import FileSplit, ImageData, JpegForm
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.trees.file_names import printable
 from rethink.data.sources.trees.ilsvrc_labels import TINY, ground_truth_files, ground_truth_wnids
 from rethink.data.sources.trees.image_tree import ImageTree, holds_folders, holds_images, warn_of_unread

@@ -23,6 +23,7 @@ from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare
 from rethink.data.betons.verification import verify
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
+from rethink.data.sources.contract import registry
 from rethink.errors import SpecError
 from tests.patience import PATIENCE
 
@@ -38,7 +39,7 @@ def split(part: slice) -> ArraySplit:
 @pytest.fixture
 def opened(monkeypatch) -> list[str]:
     """Registers the source "tiny" (30 + 10 images); the list grows whenever it is opened, that is, written again."""
-    monkeypatch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
+    monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
     times: list[str] = []
 
     def open_tiny(_data_dir: Path | None) -> ImageData:

@@ -17,6 +17,7 @@ from PIL import Image
 from rethink.data.sources import ArraySplit, ImageSource
 from rethink.data.sources.cifar10 import jpeg_source, published_source
 from rethink.data.sources.cifar10.content import CLASS_NAMES, PUBLISHED, Published, PublishedSplit
+from rethink.data.sources.contract import registry
 from rethink.errors import DataError
 from tests.undisturbed import without_times
 
@@ -151,13 +152,12 @@ def test_all_forms_share_one_cache(tmp_path, images, published):
 
 def test_equal_specs_give_equal_rows_from_two_forms(tmp_path, monkeypatch, images, published):
     """The law that the order is for: the same trial, on the pickles and on the class folders."""
-    from rethink.data import sources
     from rethink.data.betons.prepare import prepare
     from rethink.data.trial_data import StreamPool
     from rethink.spec import TrialSpec
     from rethink.training.loop import Training
 
-    monkeypatch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
+    monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
     spec = TrialSpec(
         dataset="made", model="mlp_1x512", image_size=28, learning_rate=0.01, label_corruption=0.5, max_epochs=3
     )
@@ -166,7 +166,7 @@ def test_equal_specs_give_equal_rows_from_two_forms(tmp_path, monkeypatch, image
         folder = tmp_path / write.__name__
         write(folder, images)
         source = published_source(with_md5s(published, folder))
-        sources.registry.SOURCES._entries["made"] = replace(source, name="made")
+        registry.SOURCES._entries["made"] = replace(source, name="made")
         prepared = prepare("made", folder, folder / "cache")
         pool = StreamPool(read_ahead=False)
         training = Training(spec, pool.open(spec, prepared), torch.device("cpu"))

@@ -15,6 +15,7 @@ from rethink.data.betons.prepare import prepare
 from rethink.data.betons.writing.options import Writing
 from rethink.data.contradictions import best_train_accuracy, changed_share
 from rethink.data.sources import ArraySplit, ImageData, ImageSource
+from rethink.data.sources.contract import registry
 from rethink.data.trial_data import StreamPool, TrialData
 from rethink.spec import TrialSpec
 from tests.made_jpegs import make_ilsvrc, wnid
@@ -37,7 +38,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedData]
     """A data set of many equal images, whose true labels contradict each other."""
     split = ArraySplit(repeated_images(), RNG.integers(0, 3, 80))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
+        patch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
         sources.register(ImageSource("repeated", lambda _: ImageData(split, split, ("a", "b", "c")), lambda _: ""))
         yield prepare("repeated", None, tmp_path_factory.mktemp("cache"))
 

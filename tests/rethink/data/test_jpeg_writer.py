@@ -32,6 +32,7 @@ from rethink.data.betons.verification import verify
 from rethink.data.betons.writing import progress
 from rethink.data.betons.writing.options import Writing
 from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, ImageSource, JpegForm
+from rethink.data.sources.contract import registry
 from rethink.errors import SpecError
 from tests.made_jpegs import made_image, make_garbage, make_ilsvrc, save, truncate, wnid
 from tests.patience import PATIENCE
@@ -261,7 +262,7 @@ def test_a_file_that_cannot_be_read_is_never_left_out(tree, cache, processes):
 
 @pytest.fixture
 def register(monkeypatch) -> Callable[..., None]:
-    monkeypatch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
+    monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
 
     def add(name: str, split: object, jpeg: JpegForm | None) -> None:
         data = ImageData(split, split, ("a", "b", "c"))

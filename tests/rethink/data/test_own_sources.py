@@ -9,7 +9,8 @@ import pytest
 
 from rethink.data import sources
 from rethink.data.betons.prepare import prepare
-from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, ImageSource, JpegForm, registry
+from rethink.data.sources import ArraySplit, DataError, FileSplit, ImageData, ImageSource, JpegForm
+from rethink.data.sources.contract import registry
 from rethink.errors import RethinkError, SpecError
 from rethink.sweep.recipes import complete
 

@@ -11,6 +11,7 @@ import pytest
 from rethink.data import sources
 from rethink.data.betons.writing.raw_samples import CheckedSplit
 from rethink.data.sources import ArraySplit, DataError, ImageData, ImageSource
+from rethink.data.sources.contract import registry
 from rethink.data.sources.idx import IdxFile
 from rethink.errors import RethinkError
 from rethink.spec import shown
@@ -51,7 +52,7 @@ def test_taken_and_unfit_names_are_refused(name):
 
 
 def test_an_own_source_is_a_few_lines(monkeypatch):
-    monkeypatch.setattr(sources.registry.SOURCES, "_entries", dict(sources.registry.SOURCES._entries))
+    monkeypatch.setattr(registry.SOURCES, "_entries", dict(registry.SOURCES._entries))
     split = ArraySplit(np.zeros((4, 8, 8), np.uint8), np.arange(4))
     sources.register(ImageSource("own", lambda _: ImageData(split, split, ("a", "b", "c", "d")), lambda _: "1", 8))
     image, label = sources.get("own").open(None).train[3]

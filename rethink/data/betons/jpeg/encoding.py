@@ -11,7 +11,7 @@ import PIL.Image
 
 from rethink.data.ffcv_bridge.c_functions import decode_jpeg
 from rethink.data.sources import DataError, JpegForm
-from rethink.data.sources.image_data import MAX_SIDE, MIN_SIDE, Image
+from rethink.data.sources.contract.image_data import MAX_SIDE, MIN_SIDE, Image
 from rethink.data.sources.trees.file_names import printable
 from rethink.data.sources.trees.image_files import BrokenImageError, as_rgb, decoded_image
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rethink.data.betons.writing.channel_moments import ChannelMoments
-from rethink.data.sources.image_data import Image, Split
+from rethink.data.sources.contract.image_data import Image, Split
 from rethink.errors import DataError
 from rethink.own_code import own_code
 from rethink.spec import shown

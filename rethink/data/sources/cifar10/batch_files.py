@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rethink.data.sources.cifar10.content import SIDE, SPLITS, Published
-from rethink.data.sources.image_data import ArraySplit
+from rethink.data.sources.contract.image_data import ArraySplit
 from rethink.data.sources.trees.file_names import printable
 from rethink.errors import DataError
 from rethink.files.checked_files import open_plain

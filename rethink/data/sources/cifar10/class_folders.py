@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from rethink.data.sources.cifar10.content import CLASS_NAMES, SIDE, SPLITS, Published, check_counts
-from rethink.data.sources.image_data import ArraySplit
-from rethink.data.sources.image_folder import read_image
+from rethink.data.sources.contract.image_data import ArraySplit
 from rethink.data.sources.trees.file_names import printable
+from rethink.data.sources.trees.image_arrays import read_image
 from rethink.data.sources.trees.image_tree import ImageTree, warn_of_unread
 from rethink.errors import DataError
 

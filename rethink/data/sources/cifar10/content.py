@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rethink.data.sources.image_data import ArraySplit, ImageData
+from rethink.data.sources.contract.image_data import ArraySplit, ImageData
 from rethink.errors import DataError
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rethink.data.sources.cifar10 import class_folders
 from rethink.data.sources.cifar10.content import CLASS_NAMES, Published, by_content
-from rethink.data.sources.image_data import ImageData
-from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.contract.image_data import ImageData
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.trees.file_names import printable
 from rethink.data.sources.trees.image_tree import ImageTree
 from rethink.errors import DataError

@@ -6,11 +6,11 @@ from pathlib import Path
 from rethink.data.sources.cifar10 import class_folders
 from rethink.data.sources.cifar10.batch_files import BINARY, PICKLED, BatchFiles
 from rethink.data.sources.cifar10.content import Published, published_data
-from rethink.data.sources.download import download_folder, quiet_download
-from rethink.data.sources.image_data import ImageData
-from rethink.data.sources.registry import ImageSource
+from rethink.data.sources.contract.image_data import ImageData
+from rethink.data.sources.contract.registry import ImageSource
 from rethink.data.sources.trees.file_names import printable
 from rethink.errors import DataError
+from rethink.files.download import download_folder, quiet_download
 
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 NAME = "cifar10"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from rethink.data.sources.image_data import ImageData, JpegForm, check_delivered
+from rethink.data.sources.contract.image_data import ImageData, JpegForm, check_delivered
 from rethink.entry_checks import check_field, is_whole
 from rethink.errors import SpecError
 from rethink.own_code import own_code

@@ -82,13 +82,13 @@ def _bare_epochs(spec: TrialSpec, data: TrialData) -> Iterator[float]:
 
 def _in_memory(spec: TrialSpec, data: TrialData) -> Batches:
     order = epoch_order(data.subset, spec.seed, 1)
-    return [(images.clone(), labels.clone()) for images, labels, _ in data.train.batches(order, spec.batch_size, CPU)]
+    return [(images.clone(), labels.clone()) for images, labels, _ in data.train.batches(order, spec.batch_size)]
 
 
 def _loading_seconds(spec: TrialSpec, data: TrialData) -> float:
     order = epoch_order(data.subset, spec.seed, 1)
     started = time.perf_counter()
-    for _ in data.train.batches(order, spec.batch_size, CPU):
+    for _ in data.train.batches(order, spec.batch_size):
         pass
     return time.perf_counter() - started
 

@@ -37,7 +37,6 @@ def main() -> None:
     for _ in stream.batches(
         epoch_order(np.arange(beton.samples), 0, 1),
         64,
-        torch.device("cpu"),
         Augmentation(None, True, 0, 1, resized=True),
     ):
         pass

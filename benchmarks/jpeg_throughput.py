@@ -72,7 +72,7 @@ def _compare(what: str, stream: BetonStream, files: Path, side: int, training: b
 
     def ours(epoch: int) -> Iterable[Any]:
         augmentation = Augmentation(None, True, 0, epoch, resized=True) if training else None
-        return stream.batches(epoch_order(np.arange(stream.beton.samples), 0, epoch), BATCH, CPU, augmentation)
+        return stream.batches(epoch_order(np.arange(stream.beton.samples), 0, epoch), BATCH, augmentation)
 
     _seconds(ours(0)), _seconds(loader)  # kernels and workers are ready
     seconds = [(_seconds(ours(epoch)), _seconds(loader)) for epoch in range(1, pairs + 1)]

@@ -59,7 +59,7 @@ def _passes(kind: str, pool: StreamPool, prepared: PreparedData, passes: int) ->
 def _seconds(data: TrialData, epoch: int) -> float:
     order = epoch_order(data.subset, 0, epoch)
     started = time.perf_counter()
-    for _ in data.train.batches(order, BATCH, CPU):
+    for _ in data.train.batches(order, BATCH):
         pass
     return time.perf_counter() - started
 

@@ -33,6 +33,12 @@ class RunOptions:
     os_cache: bool = field(
         True, "off: leave nothing of a data set in memory, for one that is larger than that (default: on)"
     )
+    resident_memory: float | None = field(
+        None,
+        "memory of each machine, or with --gpus-per-trial of each GPU, for the images that its trials keep, all "
+        "together, GiB; 0: none, images are read again in every epoch (default: a quarter of it)",
+        AMOUNT,
+    )
     cpus_per_trial: float = field(  # the default is the same everywhere, as equal results need equal threads
         1.0, "CPUs, and threads, of one trial (default: 1; another number of threads rounds otherwise)", CPUS
     )

@@ -226,6 +226,14 @@ def most_slots(resources: Mapping[str, float]) -> int:
     return max(1, now, later)
 
 
+def most_on_one_device(resources: Mapping[str, float]) -> int:
+    """How many trials may run at once on one machine, or share one GPU if they train on GPUs; at least 1."""
+    if resources["gpu"]:
+        return max(1, int(1 / resources["gpu"]))
+    machines = [*_present(), *(machine for machine, _ in _startable())]
+    return max(1, *(_slots_of(machine, resources) for machine in machines))
+
+
 def _slots_of(machine: Mapping[str, float], resources: Mapping[str, float]) -> int:
     return min(int(machine.get(kind.upper(), 0) / share) for kind, share in resources.items() if share)
 

@@ -48,6 +48,8 @@ def run_trials(
         data_sha256=dict(data_sha256),
         places=options.places,
         os_cache=options.os_cache,
+        resident_memory=options.resident_memory,
+        sharing=min(len(costs), cluster.most_on_one_device(resources)),
         device="cuda" if options.gpus_per_trial else "cpu",
         threads=max(1, int(resources["cpu"])),
         report_seconds=_report_seconds(options, min(len(costs), cluster.most_slots(resources))),

@@ -1,5 +1,6 @@
 """Evaluation mode: accuracy over a set, and the exact interpolation check."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rethink.data.streams.beton_stream import BetonStream
+from rethink.data.streams.samples import Samples
 
 BATCH = 128
 PROBE = 8  # images that the interpolation check looks at before all others
@@ -40,12 +41,12 @@ class Evaluator:
         self._device = device
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
-    def scores(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Scores:
-        """Mean loss and accuracy over the samples `indices` of a stream."""
+    def scores(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Scores:
+        """Mean loss and accuracy over the samples `indices` of a split."""
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
         correct = torch.zeros(2, dtype=torch.int64, device=self._device)
         with self._evaluating():
-            for images, labels, _ in stream.batches(indices, BATCH, self._device):
+            for images, labels in self._batches(samples, indices):
                 logits = self._logits(images)
                 loss += F.cross_entropy(logits, labels, reduction="sum").double()
                 rank = label_ranks(logits, labels)
@@ -53,7 +54,7 @@ class Evaluator:
         top1, top5 = correct.tolist()
         return Scores(float(loss) / len(indices), top1 / len(indices), top5 / len(indices))
 
-    def interpolates(self, stream: BetonStream, indices: npt.NDArray[np.int64]) -> Interpolation:
+    def interpolates(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Interpolation:
         """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.
 
         The first error ends the check, so until the network nearly fits it costs a few images.
@@ -63,11 +64,15 @@ class Evaluator:
             for part in (indices[:PROBE], indices[PROBE:]):
                 if not len(part):
                     continue
-                for images, labels, _ in stream.batches(part, BATCH, self._device):
+                for images, labels in self._batches(samples, part):
                     checked += len(labels)
                     if bool((label_ranks(self._logits(images), labels) > 0).any()):
                         return Interpolation(False, checked)
         return Interpolation(True, checked)
+
+    def _batches(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for images, labels, _ in samples.batches(indices, BATCH):
+            yield images.to(self._device), labels.to(self._device)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         with self._autocast:

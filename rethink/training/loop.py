@@ -88,10 +88,11 @@ class Training:
         begun.set_random_state(self._device)
         done = begun.steps.images
         stretch = begun.order[done : done + place.steps_to_next_row(spec, len(begun.order)) * spec.batch_size]
-        batches = self._data.train.batches(stretch, spec.batch_size, self._device, self._augmentation())
+        batches = self._data.train.batches(stretch, spec.batch_size, self._augmentation())
         self._clock.start()
         for number, (images, labels, indices) in enumerate(batches, start=1):
-            seen = indices, *self.learner.step(images, labels, place.images_seen)
+            on_device = images.to(self._device), labels.to(self._device)
+            seen = indices, *self.learner.step(*on_device, place.images_seen)
             place.steps += 1
             place.images_seen += len(labels)
             begun.steps.add(*seen)

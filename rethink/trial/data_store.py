@@ -1,10 +1,13 @@
 """DataStore: the data sets that a process has open, shared by its trials."""
 
+import torch
+
 from rethink.data.betons.beton import PreparedData
 from rethink.data.for_spec import prepare_for
 from rethink.data.spec_checks import check_same_data
 from rethink.data.trial_data import StreamPool
 from rethink.spec import TrialSpec
+from rethink.trial.memory import bytes_of_a_trial
 from rethink.trial.settings import TrialSettings
 
 
@@ -15,7 +18,11 @@ class DataStore:
         self._settings = settings
         self._prepared: dict[str, PreparedData] = {}
         self.streams = StreamPool(
-            read_ahead=settings.device != "cpu", readers=settings.threads, os_cache=settings.os_cache
+            read_ahead=settings.device != "cpu",
+            readers=settings.threads,
+            os_cache=settings.os_cache,
+            device=torch.device(settings.device),
+            resident_bytes=bytes_of_a_trial(settings),
         )
 
     def prepared(self, spec: TrialSpec) -> PreparedData:

@@ -16,6 +16,8 @@ class TrialSettings:
     versions: dict[str, str] = field(default_factory=versions)  # of code and packages: every node must run the same
     places: DataPlaces = field(default_factory=DataPlaces)
     os_cache: bool = True
+    resident_memory: float | None = None  # GiB of the machine, or of each GPU, for images; None: a quarter of it ...
+    sharing: int = 1  # ... for so many trials
     device: str = "cpu"
     threads: int = 1
     report_seconds: float = 1.0  # least time between two reports to the controller ...

@@ -3,11 +3,9 @@
 import functools
 import weakref
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from rethink.corruption.pixels import PixelCorruption
 from rethink.data.betons.beton import Beton
@@ -16,17 +14,10 @@ from rethink.data.ffcv_bridge.runtime import Loader, OrderOption, SafeEpochItera
 from rethink.data.streams.augmentation import Augmentation
 from rethink.data.streams.corruption_operations import LabelLookup
 from rethink.data.streams.image_pipelines import ImagePipeline, JpegPipeline, RawPipeline
+from rethink.data.streams.samples import Batch, check_order
 from rethink.data.streams.uncached_file import UncachedFile
 
 RINGS = 2  # sizes of batches whose memory is kept: training and evaluation
-
-
-class Batch(NamedTuple):
-    """n samples. `images` and `labels` are valid until the next batch is requested: FFCV reuses their memory."""
-
-    images: torch.Tensor  # (n, 3, side, side) float32, channels-last strides
-    labels: torch.Tensor  # (n,) int64
-    indices: npt.NDArray[np.int64]  # (n,) in the data set
 
 
 class BetonStream:
@@ -83,22 +74,18 @@ class BetonStream:
         self._labels.table = np.ascontiguousarray(labels, np.int64)
 
     def batches(
-        self,
-        order: npt.NDArray[np.int64],
-        batch_size: int,
-        device: torch.device,
-        augmentation: Augmentation | None = None,
+        self, order: npt.NDArray[np.int64], batch_size: int, augmentation: Augmentation | None = None
     ) -> Iterator[Batch]:
-        """The samples of `order`, in that order, all of them, unaugmented by default; the last batch may be smaller.
+        """The samples of `order` as Samples has them, in the CPU's memory.
 
         Raises IndexError at once for an index outside the data set, RuntimeError if another pass has not ended, and
         PipelineError when a stage fails. Closing or dropping the iterator ends the pass and FFCV's thread.
         """
-        _check_order(order, len(self.true_labels))
-        return self._batches(order, batch_size, device, augmentation)
+        check_order(order, len(self.true_labels))
+        return self._batches(order, batch_size, augmentation)
 
     def _batches(
-        self, order: npt.NDArray[np.int64], batch_size: int, device: torch.device, augmentation: Augmentation | None
+        self, order: npt.NDArray[np.int64], batch_size: int, augmentation: Augmentation | None
     ) -> Iterator[Batch]:
         if self._in_pass:
             raise RuntimeError(f"two passes over {self.beton.path} at once would share their memory")
@@ -109,7 +96,7 @@ class BetonStream:
         try:
             for start, (images, labels) in enumerate(iterator):
                 indices = order[start * batch_size : (start + 1) * batch_size]
-                yield Batch(images.to(device), labels.squeeze(1).to(device), indices)
+                yield Batch(images, labels.squeeze(1), indices)
         finally:
             iterator.stop()
             self._in_pass = False
@@ -119,11 +106,3 @@ def _close(images: ImagePipeline, file: UncachedFile | None) -> None:
     images.close()
     if file is not None:
         file.close()
-
-
-def _check_order(order: npt.NDArray[np.int64], samples: int) -> None:
-    # FFCV would read outside the file: wrong labels, or a crash.
-    if order.ndim != 1 or order.dtype != np.int64 or not order.size:
-        raise IndexError(f"an order is a non-empty 1-d int64 array, not {order.dtype} of shape {order.shape}")
-    if order.min() < 0 or order.max() >= samples:
-        raise IndexError(f"indices from {order.min()} to {order.max()} do not fit {samples} samples")

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from rethink.kernel import kernel
 
@@ -26,6 +27,20 @@ def normalize(kind: str, images: npt.NDArray[Any], out: npt.NDArray[np.float32],
     mean, std = SCALES[kind]
     white, columns = 255 * unit, images.shape[2]
     _shift_and_scale(images, out, np.tile(white * mean, columns), np.tile(1 / (white * std), columns))
+
+
+def normalize_on_device(kind: str, images: torch.Tensor, unit: int) -> torch.Tensor:
+    """What `normalize` gives, bit for bit, of images (n, H, W, 3) on any device whose float64 is IEEE 754's."""
+    values = images.double()
+    if kind == "per_image":
+        whole, size = images.long().flatten(1), images[0].numel()
+        mean = whole.sum(1).double() / size
+        variance = (whole * whole).sum(1).double() / size - mean * mean
+        scale = 1.0 / variance.clamp(min=unit * unit / size).sqrt()
+        return ((values - mean[:, None, None, None]) * scale[:, None, None, None]).float()
+    mean, std = (torch.from_numpy(moment).to(images.device) for moment in SCALES[kind])
+    white = 255 * unit
+    return ((values - white * mean) * (1 / (white * std))).float()
 
 
 @kernel

@@ -13,6 +13,7 @@ import numpy as np
 
 from rethink.data.ffcv_bridge.runtime import AllocationQuery, Operation, SimpleRGBImageDecoder, State
 from rethink.data.streams.augmentation import Augmentation, centre_views
+from rethink.data.streams.crops import crop
 from rethink.data.streams.normalization import normalize
 from rethink.data.streams.rotation import rotate, turns
 from rethink.data.streams.uncached_file import UncachedFile
@@ -27,20 +28,6 @@ def _read_images(indices, out, pointers, storage):  # type: ignore[no-untyped-de
     for i in range(n):
         start = pointers[indices[i]]
         copies[i] = storage[start : start + size]
-
-
-@kernel
-def _copy_views(images, out, views):  # type: ignore[no-untyped-def]
-    """The crop of each image at (top, left), mirrored if asked, black beyond the edges: (n, H, W, 3) -> square ones."""
-    height, width, crop = images.shape[1], images.shape[2], out.shape[1]
-    for i in range(images.shape[0]):
-        top, left, mirrored = views[i, 0], views[i, 1], views[i, 2]
-        for y in range(crop):
-            for x in range(crop):
-                row, column = top + y, left + (crop - 1 - x if mirrored else x)
-                inside = 0 <= row < height and 0 <= column < width
-                for c in range(3):
-                    out[i, y, x, c] = images[i, row, column, c] if inside else 0
 
 
 class StoredImages(SimpleRGBImageDecoder):
@@ -81,22 +68,22 @@ class CroppedImages(Operation):
         return replace(previous_state, shape=shape), AllocationQuery(shape, previous_state.dtype)
 
     def generate_code(self) -> Callable[..., Any]:
-        def crop(images: Any, out: Any, indices: Any) -> Any:
+        def crop_views(images: Any, out: Any, indices: Any) -> Any:
             size, drawn = images.shape[1:3], self.augmentation
             if drawn is not None and drawn.rotation > 0:
                 upright = np.empty_like(out)
-                _copy_views(images, upright, drawn.views(indices, size, self.crop))
+                crop(images, upright, drawn.views(indices, size, self.crop))
                 rotate(upright, out, turns(drawn.angles(indices)))
             elif drawn is not None:
-                _copy_views(images, out, drawn.views(indices, size, self.crop))
+                crop(images, out, drawn.views(indices, size, self.crop))
             elif size != (self.crop, self.crop):
-                _copy_views(images, out, centre_views(len(images), size, self.crop))
+                crop(images, out, centre_views(len(images), size, self.crop))
             else:
                 return images
             return out
 
-        crop.with_indices = True  # type: ignore[attr-defined]
-        return crop
+        crop_views.with_indices = True  # type: ignore[attr-defined]
+        return crop_views
 
 
 class NormalizedImages(Operation):

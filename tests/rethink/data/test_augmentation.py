@@ -47,25 +47,25 @@ def test_the_network_is_given_the_views_that_numpy_cuts_out(
     stream.configure(crop, stream.true_labels, pixel_corruption("none", 0, "train", (28, 28), (0.0,), (1.0,)))
     drawn = augmentation(padding, flip)
     views = drawn.views(INDICES, (28, 28), crop)
-    given = torch.cat([b.images.clone() for b in stream.batches(INDICES, 64, CPU, drawn)]).numpy()
+    given = torch.cat([b.images.clone() for b in stream.batches(INDICES, 64, drawn)]).numpy()
     expected = by_numpy(StoredPixels(prepared.train).read(INDICES), views, crop)
     np.testing.assert_allclose(given, expected, rtol=0, atol=2e-6)
 
 
 def test_the_next_pass_is_unaugmented_unless_it_asks(stream: BetonStream) -> None:
     stream.configure(28, stream.true_labels, pixel_corruption("none", 0, "train", (28, 28), (0.0,), (1.0,)))
-    plain = next(stream.batches(INDICES, 300, CPU)).images.clone()
-    augmented = next(stream.batches(INDICES, 300, CPU, augmentation())).images.clone()
+    plain = next(stream.batches(INDICES, 300)).images.clone()
+    augmented = next(stream.batches(INDICES, 300, augmentation())).images.clone()
     assert not torch.equal(plain, augmented)
-    assert torch.equal(next(stream.batches(INDICES, 300, CPU)).images, plain)
+    assert torch.equal(next(stream.batches(INDICES, 300)).images, plain)
 
 
 @pytest.mark.parametrize("batch_size", [1, 100, 7919])
 def test_bytes_do_not_depend_on_batch_size_or_order(stream: BetonStream, batch_size: int) -> None:
     stream.configure(28, stream.true_labels, pixel_corruption("random_pixels", 0, "train", (28, 28), (0.0,), (1.0,)))
-    expected = torch.cat([b.images.clone() for b in stream.batches(INDICES, 128, CPU, augmentation())])
+    expected = torch.cat([b.images.clone() for b in stream.batches(INDICES, 128, augmentation())])
     order = np.random.default_rng(1).permutation(300)
-    given = torch.cat([b.images.clone() for b in stream.batches(INDICES[order], batch_size, CPU, augmentation())])
+    given = torch.cat([b.images.clone() for b in stream.batches(INDICES[order], batch_size, augmentation())])
     assert torch.equal(given, expected[order])
 
 

@@ -50,7 +50,7 @@ def make(**fields: Any) -> TrialSpec:
 
 def best_by_comparing(data: TrialData) -> float:
     """Compares every image that the trial's own stream delivers with every other."""
-    batch = next(data.train.batches(data.subset, len(data.subset), CPU))
+    batch = next(data.train.batches(data.subset, len(data.subset)))
     images, labels = batch.images.flatten(1).numpy(), batch.labels.tolist()
     equal = (images[:, None] == images[None]).all(2)
     right = 0

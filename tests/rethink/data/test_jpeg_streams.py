@@ -72,7 +72,7 @@ def read(
     order: npt.NDArray[np.int64] = ORDER,
 ) -> torch.Tensor:
     """(24, 3, side, side) by sample index."""
-    images = torch.cat([b.images.clone() for b in stream.batches(order, batch_size, CPU, augmentation)])
+    images = torch.cat([b.images.clone() for b in stream.batches(order, batch_size, augmentation)])
     return images[torch.from_numpy(np.argsort(order))]
 
 
@@ -198,7 +198,7 @@ def test_labels_and_indices_are_those_of_the_samples(make_stream: Make, beton: B
     stream = make_stream(readers=2)
     given = (stream.true_labels + 1) % 3
     stream.configure(64, given, None)
-    for batch in stream.batches(ORDER, 7, CPU):
+    for batch in stream.batches(ORDER, 7):
         assert np.array_equal(batch.labels.numpy(), given[batch.indices])
     assert np.array_equal(stream.true_labels, np.repeat(np.arange(3), 8))
 
@@ -230,7 +230,7 @@ def test_a_damaged_image_is_named_and_the_others_can_still_be_read(
             with pytest.raises(PipelineError, match=r"^the image of sample 11 "):
                 read(stream, RESIZED)
             others = ORDER[ORDER != 11]
-            images = torch.cat([b.images.clone() for b in stream.batches(others, 7, CPU, RESIZED)])
+            images = torch.cat([b.images.clone() for b in stream.batches(others, 7, RESIZED)])
             assert torch.equal(images, expected[torch.from_numpy(others)])
         finally:
             content[start : start + size] = whole
@@ -246,7 +246,7 @@ def test_a_stream_has_its_readers_and_no_pass_adds_one(make_stream: Make) -> Non
     for _ in range(5):
         read(stream)
         assert readers() == before + 3
-        next(stream.batches(ORDER, 3, CPU))  # given up
+        next(stream.batches(ORDER, 3))  # given up
 
 
 def test_the_readers_end_with_their_stream_and_wait_for_no_garbage_collection(make_stream: Make) -> None:

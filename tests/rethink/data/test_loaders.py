@@ -53,7 +53,7 @@ def everything(
     images = np.zeros((len(order), 3, 28, 28), np.float32)
     labels = np.full(len(order), -1)
     place = np.argsort(np.argsort(order))
-    for start, batch in zip(range(0, len(order), batch_size), stream.batches(order, batch_size, CPU), strict=True):
+    for start, batch in zip(range(0, len(order), batch_size), stream.batches(order, batch_size), strict=True):
         here = place[start : start + batch_size]
         assert np.array_equal(batch.indices, order[start : start + batch_size])
         images[here], labels[here] = batch.images.numpy(), batch.labels.numpy()
@@ -98,7 +98,7 @@ def test_the_network_is_given_the_corrupted_pixels(
         else:
             train = prepared.train
             expected = np.stack([expected_noise((28, 28, 3), s, train.mean, train.std) for s in states])
-    given = torch.cat([batch.images.clone() for batch in opened.batches(order, 64, CPU)]).numpy()
+    given = torch.cat([batch.images.clone() for batch in opened.batches(order, 64)]).numpy()
     np.testing.assert_allclose(given, standardized(expected), rtol=0, atol=1e-3 if kind == "gaussian" else 2e-6)
 
 
@@ -140,7 +140,7 @@ def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: Pre
         "  pixels = pixel_corruption(kind, 0, 'train', (28, 28), stream.beton.mean, stream.beton.std)\n"
         "  for normalization in fields_of(TrialSpec)['normalization'].allowed:\n"
         "    stream.configure(28, stream.true_labels, pixels, normalization)\n"
-        "    for batch in stream.batches(np.arange(5000), 1000, torch.device('cpu'), Augmentation(4, True, 0, 1)):\n"
+        "    for batch in stream.batches(np.arange(5000), 1000, Augmentation(4, True, 0, 1)):\n"
         "      digest.update(batch.images.numpy().tobytes() + batch.labels.numpy().tobytes())\n"
         "print(digest.hexdigest())\n"
     )
@@ -155,7 +155,7 @@ def test_another_process_reads_the_same_bytes(stream: BetonStream, prepared: Pre
 
 
 def test_the_last_partial_batch_is_delivered(stream: BetonStream) -> None:
-    sizes = [len(batch.labels) for batch in stream.batches(np.arange(129), 128, CPU)]
+    sizes = [len(batch.labels) for batch in stream.batches(np.arange(129), 128)]
     assert sizes == [128, 1]
 
 
@@ -170,7 +170,7 @@ def test_the_epoch_order_is_a_permutation_that_seed_and_epoch_decide() -> None:
 
 def test_a_centre_crop_is_the_centre(stream: BetonStream, prepared: PreparedData) -> None:
     stream.configure(20, stream.true_labels, UNCORRUPTED)
-    (batch,) = stream.batches(np.arange(4), 4, CPU)
+    (batch,) = stream.batches(np.arange(4), 4)
     centre = StoredPixels(prepared.train).read(np.arange(4))[:, 4:24, 4:24].astype(float)
     for image, pixels in zip(batch.images.numpy(), centre, strict=True):
         expected = (pixels - pixels.mean()) / pixels.std()
@@ -181,20 +181,20 @@ def test_a_centre_crop_is_the_centre(stream: BetonStream, prepared: PreparedData
 def test_an_impossible_order_is_refused_at_once(stream: BetonStream, order: list[float]) -> None:
     values = np.array(order)
     with pytest.raises(IndexError):
-        stream.batches(values, 10, CPU)
+        stream.batches(values, 10)
 
 
 def test_an_exception_in_the_pipeline_reaches_the_caller_within_seconds(stream: BetonStream) -> None:
     stream._labels.table = None  # type: ignore[assignment]  # the label stage cannot work with this
     started = time.monotonic()
     with pytest.raises(PipelineError):
-        list(stream.batches(np.arange(5000), 10, CPU))
+        list(stream.batches(np.arange(5000), 10))
     assert time.monotonic() - started < 5
 
 
 def test_a_dropped_iterator_leaves_no_thread(stream: BetonStream) -> None:
     for _ in range(20):
-        batches = stream.batches(np.arange(5000), 10, CPU)
+        batches = stream.batches(np.arange(5000), 10)
         next(batches)
         del batches
     gc.collect()
@@ -202,18 +202,18 @@ def test_a_dropped_iterator_leaves_no_thread(stream: BetonStream) -> None:
 
 
 def test_two_passes_at_once_are_refused(stream: BetonStream) -> None:
-    first = stream.batches(np.arange(500), 100, CPU)
+    first = stream.batches(np.arange(500), 100)
     next(first)
     with pytest.raises(RuntimeError, match="at once"):
-        next(stream.batches(np.arange(500), 100, CPU))
+        next(stream.batches(np.arange(500), 100))
     assert len(list(first)) == 4
-    assert len(list(stream.batches(np.arange(500), 100, CPU))) == 5
+    assert len(list(stream.batches(np.arange(500), 100))) == 5
 
 
 def test_torch_keeps_its_threads(stream: BetonStream, prepared: PreparedData) -> None:
     torch.set_num_threads(2)
     BetonStream(prepared.train, read_ahead=True)
-    seen = {torch.get_num_threads() for _ in stream.batches(np.arange(500), 100, CPU)}
+    seen = {torch.get_num_threads() for _ in stream.batches(np.arange(500), 100)}
     assert seen == {2}
     torch.set_num_threads(1)
 
@@ -269,9 +269,9 @@ def test_five_hundred_trials_in_one_process_grow_neither_threads_nor_memory(
     def run(number: int) -> None:
         spec = make_spec(train_samples=300, label_corruption=number % 11 / 10, corruption_seed=number, seed=number)
         data = pool.open(spec, prepared)
-        for _ in data.train.batches(epoch_order(data.subset, spec.seed, 1), 128, CPU):
+        for _ in data.train.batches(epoch_order(data.subset, spec.seed, 1), 128):
             pass
-        for _ in data.test.batches(np.arange(100), 100, CPU):
+        for _ in data.test.batches(np.arange(100), 100):
             break
 
     for number in range(50):  # allocators settle

@@ -85,7 +85,7 @@ def test_angles_are_uniform_and_depend_on_seed_epoch_and_index_alone() -> None:
 
 
 def read(stream: BetonStream, drawn: Augmentation | None, batch_size: int = 128) -> npt.NDArray[np.float32]:
-    return torch.cat([b.images.clone() for b in stream.batches(INDICES, batch_size, CPU, drawn)]).numpy()
+    return torch.cat([b.images.clone() for b in stream.batches(INDICES, batch_size, drawn)]).numpy()
 
 
 def test_the_network_is_given_the_crop_mirrored_and_then_turned(prepared: PreparedData) -> None:

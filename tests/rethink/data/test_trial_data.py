@@ -83,7 +83,7 @@ def test_both_streams_are_what_the_spec_says(jpegs: PreparedData, view: str) -> 
         plain = BetonStream(beton, read_ahead=False)
         plain.configure(224, plain.true_labels, None, "imagenet", view)
         order = np.arange(beton.samples)
-        given, expected = (next(s.batches(order, len(order), CPU, augmentation)) for s in (stream, plain))
+        given, expected = (next(s.batches(order, len(order), augmentation)) for s in (stream, plain))
         assert torch.equal(given.images, expected.images)
         labels = data.labels.given if stream is data.train else stream.true_labels
         assert np.array_equal(given.labels.numpy(), labels)

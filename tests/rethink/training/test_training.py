@@ -71,7 +71,7 @@ def test_an_augmented_fit_holds_on_the_images_as_they_are(make_training: MakeTra
     training = make_training(random_crop=True, flip=True, label_corruption=0.0, train_samples=50, max_epochs=1000)
     last = next(record for record in training.records() if record.fitted)
     data = training._data
-    pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
+    pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64)])
     with torch.no_grad():
         predicted = copy.deepcopy(training.learner.network).eval()(pixels).argmax(1).numpy()
     assert (predicted == data.labels.given[data.subset]).all()
@@ -118,7 +118,7 @@ def test_fitted_means_zero_errors_and_is_the_first_such_epoch(make_training: Mak
     training = make_training(label_corruption=1.0)
     data = training._data
     for record in training.records():
-        pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64, torch.device("cpu"))])
+        pixels = torch.cat([b.images.clone() for b in data.train.batches(data.subset, 64)])
         with torch.no_grad():
             predicted = copy.deepcopy(training.learner.network).eval()(pixels).argmax(1).numpy()
         errors = int((predicted != data.labels.given[data.subset]).sum())
@@ -167,9 +167,7 @@ def test_test_scores_come_when_they_are_due(make_training: MakeTraining) -> None
 
 def test_test_labels_are_never_corrupted(make_training: MakeTraining) -> None:
     data = make_training(label_corruption=1.0)._data
-    labels = np.concatenate(
-        [b.labels.numpy().copy() for b in data.test.batches(np.arange(1000), 100, torch.device("cpu"))]
-    )
+    labels = np.concatenate([b.labels.numpy().copy() for b in data.test.batches(np.arange(1000), 100)])
     assert np.array_equal(labels, data.test.true_labels)
 
 

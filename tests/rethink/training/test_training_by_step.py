@@ -119,7 +119,7 @@ def test_a_part_of_the_training_set_is_scored_with_the_test_set(make_training: M
     data, record = training._data, next(training.records())
     part = data.subset[:60]
     assert np.bincount(data.labels.true[part]).tolist() == [6] * 10, "the part is not balanced"
-    pixels = torch.cat([batch.images.clone() for batch in data.train.batches(part, 30, torch.device("cpu"))])
+    pixels = torch.cat([batch.images.clone() for batch in data.train.batches(part, 30)])
     with torch.no_grad():
         logits = training.learner.network.eval()(pixels).numpy()
     given = data.labels.given[part]
@@ -162,7 +162,7 @@ def test_the_auxiliary_classifiers_loss_counts_with_its_weight(
     training = make_imagenet_training(max_steps=1, momentum=0.0, learning_rate=1.0, auxiliary_weight=given)
     network, data = training.learner.network, training._data
     twin = make_imagenet_training(max_steps=1).learner.network
-    batch = next(data.train.batches(training._epoch_order()[:8], 8, torch.device("cpu")))
+    batch = next(data.train.batches(training._epoch_order()[:8], 8))
     logits, auxiliary = twin.train()(batch.images.clone())
     loss = F.cross_entropy(logits, batch.labels.clone())
     (loss + counts * F.cross_entropy(auxiliary, batch.labels.clone())).backward()
@@ -212,7 +212,7 @@ def test_imagenets_recipe_stopped_in_mid_epoch_goes_on_bit_for_bit(
 def test_alexnet_trains_on_224_pixels_of_jpeg_images(make_imagenet_training: MakeTraining) -> None:
     fields: dict[str, Any] = {"model": "alexnet", "width": None, "dropout": 0.5, "random_resized_crop": True}
     training = make_imagenet_training(**fields, normalization="imagenet", max_steps=2)
-    (batch,) = training._data.train.batches(np.arange(3), 3, torch.device("cpu"))
+    (batch,) = training._data.train.batches(np.arange(3), 3)
     assert batch.images.shape == (3, 3, 224, 224)
     before = weights(training)
     (row,) = rows(training)

@@ -444,7 +444,7 @@ def test_training_goes_on_from_the_predecessors_form_as_torch_alone_would(
     optimizer.param_groups[0].update(lr=0.1, weight_decay=0.0)
     order = epoch_order(data.subset, spec.seed, 2)
     expected = []
-    for batch in data.train.batches(order, 4, torch.device("cpu")):
+    for batch in data.train.batches(order, 4):
         logits, auxiliary = network.train()(batch.images)
         loss = nn.functional.cross_entropy(logits, batch.labels)
         optimizer.zero_grad()

@@ -9,42 +9,31 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from benchmarks.made_images import IMAGES, NAME, made_data
 from benchmarks.measurement import Goal, Measurement, main
-from rethink.data import sources
 from rethink.data.betons.beton import PreparedData
-from rethink.data.betons.prepare import prepare
-from rethink.data.sources import ArraySplit, ImageData, ImageSource
+from rethink.data.places import DataPlaces
 from rethink.data.trial_data import StreamPool, TrialData
 from rethink.spec import PIXEL_CORRUPTIONS
 from rethink.sweep.recipes import complete
 from rethink.training.epoch_pass import epoch_order
 
-IMAGES, PASSES, BATCH = 50_000, 10, 128
+PASSES, BATCH = 10, 128
 CPU = torch.device("cpu")
 
 
 def measure(quick: bool) -> list[Measurement]:
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    sources.register(ImageSource("made", _open_made, lambda _: "1", image_size=28))
     with tempfile.TemporaryDirectory() as cache:
-        prepared, pool = prepare("made", None, Path(cache)), StreamPool(read_ahead=False)
+        prepared, pool = made_data(DataPlaces(cache_dir=Path(cache))), StreamPool(read_ahead=False)
         return [_passes(kind, pool, prepared, 2 if quick else PASSES) for kind in PIXEL_CORRUPTIONS]
 
 
-def _open_made(_data_dir: Path | None) -> ImageData:
-    """Random bytes: their content does not decide how long they take."""
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (IMAGES, 28, 28, 3), np.uint8)
-    labels = random.integers(0, 10, IMAGES)
-    return ImageData(ArraySplit(images, labels), ArraySplit(images[:10], labels[:10]), tuple("0123456789"))
-
-
 def _passes(kind: str, pool: StreamPool, prepared: PreparedData, passes: int) -> Measurement:
-    spec = complete({"dataset": "made", "model": "mlp_1x512", "pixel_corruption": kind})
+    spec = complete({"dataset": NAME, "model": "mlp_1x512", "pixel_corruption": kind})
     data = pool.open(spec, prepared)
     _seconds(data, 0)
     return Measurement(

@@ -37,6 +37,7 @@ FLOORS = [
     "rethink.run_options",
     "rethink.data.embedded",
     "rethink.data",
+    "rethink.data.resident",
     "rethink.data.streams",
     "rethink.data.betons",
     "rethink.data.betons.jpeg",

@@ -9,7 +9,7 @@ import torch
 from rethink.corruption.labels import LabelTable, corrupt_labels
 from rethink.corruption.pixels import PixelCorruption, pixel_corruption
 from rethink.data.betons.beton import Beton, PreparedData
-from rethink.data.resident_memory import ResidentMemory, Wanted
+from rethink.data.resident.memory_limit import ResidentMemory, Wanted
 from rethink.data.spec_checks import check_fits
 from rethink.data.streams.beton_stream import BetonStream
 from rethink.data.streams.samples import Samples

@@ -107,6 +107,14 @@ class Clock:
         return seconds
 
 
+def seed_device(seed: int, device: torch.device) -> None:
+    """Seed what a device's operations draw from: torch.manual_seed takes 0.7 ms, for devices that are not there."""
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 def _random_state(device: torch.device) -> torch.Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 

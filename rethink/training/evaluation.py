@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rethink.data.streams.samples import Samples
+from rethink.training.network import arithmetic
 
 BATCH = 128
 PROBE = 8  # images that the interpolation check looks at before all others
@@ -39,7 +40,7 @@ class Evaluator:
     def __init__(self, model: nn.Module, device: torch.device, precision: str) -> None:
         self._model = model
         self._device = device
-        self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+        self._precision = precision
 
     def scores(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Scores:
         """Mean loss and accuracy over the samples `indices` of a split."""
@@ -75,7 +76,7 @@ class Evaluator:
             yield images.to(self._device), labels.to(self._device)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        with self._autocast:
+        with arithmetic(self._precision, self._device):
             logits: torch.Tensor = self._model(images)
         return logits.float()
 

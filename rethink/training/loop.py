@@ -13,7 +13,7 @@ from rethink.data.trial_data import TrialData
 from rethink.randomness.streams import key64
 from rethink.records.record import Record
 from rethink.spec import TrialSpec
-from rethink.training.epoch_pass import Clock, EpochPass, Steps, epoch_order
+from rethink.training.epoch_pass import Clock, EpochPass, Steps, epoch_order, seed_device
 from rethink.training.evaluation import Evaluator
 from rethink.training.learner import Learner
 from rethink.training.measurement import Measurement, Trained
@@ -106,7 +106,7 @@ class Training:
 
     def _begin_pass(self) -> EpochPass:
         self._pass = EpochPass(self._epoch_order())
-        torch.manual_seed(key64("dropout", self.spec.seed, self.place.epoch + 1))
+        seed_device(key64("dropout", self.spec.seed, self.place.epoch + 1), self._device)
         return self._pass
 
     def _epoch_order(self) -> npt.NDArray[np.int64]:

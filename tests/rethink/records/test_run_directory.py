@@ -172,8 +172,10 @@ def test_a_full_disk_is_told_with_the_file_that_it_has_no_space_for(
 ) -> None:
     rows = writer(run)
     monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("rethink.records.row_writer.SYNC_SECONDS", 0.0)
     for write, path in (
         (lambda: rows.append(record(1)), run.rows / "abc-0001.jsonl"),
+        (rows.close, run.rows / "abc-0001.jsonl"),
         (lambda: run.record_outcome("abc", "error", 1), run.outcomes_file),
         (lambda: run.record_decision(Decision("abc", 1, 0.5, passes=True)), run.decisions_file),
         (lambda: replace_file(run.root / "x", b"x"), run.root / "x"),
@@ -181,6 +183,22 @@ def test_a_full_disk_is_told_with_the_file_that_it_has_no_space_for(
         with pytest.raises(OSError, match="No space left on device") as raised:
             write()
         assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path))
+
+
+def test_rows_are_written_at_once_and_synced_within_a_second_and_at_the_end(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, synced = [100.0], []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(os, "fsync", synced.append)
+    rows, file = writer(run), run.rows / "abc-0001.jsonl"
+    for number, seconds in enumerate((0.0, 0.9, 0.2, 0.9), start=1):
+        now[0] += seconds
+        rows.append(record(number))
+        assert len(file.read_text().splitlines()) == 1 + number
+        assert len(synced) == (0 if number < 3 else 1)
+    rows.close()
+    assert len(synced) == 2
 
 
 def full(file: int) -> None:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 
 from rethink.corruption.pixels import PixelCorruption
+from rethink.data.resident.samples_in_memory import ResidentPixels, ResidentSamples
 from rethink.data.streams.beton_stream import BetonStream
-from rethink.data.streams.resident import ResidentCrops, ResidentSamples
 from rethink.data.streams.samples import Samples
 from rethink.spec import TrialSpec
 
-Resident = ResidentSamples | ResidentCrops
+Resident = ResidentSamples | ResidentPixels
 _CHANNELS, _FLOAT = 3, 4  # bytes of a float32
 
 
@@ -44,7 +44,7 @@ class ResidentMemory:
         left = self._limit
         given: list[Samples] = []
         for key, one in zip(keys, wanted, strict=True):
-            size = _bytes(spec, one)
+            size = self._bytes(spec, one)
             if size is None or size > left:
                 self._kept.pop(key, None)
                 given.append(one.stream)
@@ -57,27 +57,36 @@ class ResidentMemory:
         return given
 
     def _make(self, spec: TrialSpec, wanted: Wanted) -> Resident:
-        if _is_moved(spec, wanted) and wanted.pixels is not None:
-            return ResidentCrops(
-                wanted.stream, wanted.pixels, wanted.indices, spec.image_size, spec.normalization, self._device
-            )
-        return ResidentSamples(wanted.stream, wanted.indices, spec.image_size, self._device)
+        if wanted.pixels is None or not self._keeps_pixels(spec, wanted):
+            return ResidentSamples(wanted.stream, wanted.indices, spec.image_size, self._device)
+        return ResidentPixels(
+            wanted.stream,
+            wanted.pixels,
+            wanted.indices,
+            spec.image_size,
+            spec.normalization,
+            self._device,
+            whole=_is_moved(spec, wanted),
+        )
+
+    def _keeps_pixels(self, spec: TrialSpec, wanted: Wanted) -> bool:
+        """Whether images are kept as they are stored, a quarter of the bytes. A GPU would have to make them views in
+        many small steps, so it does that only where a pass draws them."""
+        return wanted.pixels is not None and (self._device.type == "cpu" or _is_moved(spec, wanted))
+
+    def _bytes(self, spec: TrialSpec, wanted: Wanted) -> int | None:
+        """What keeping them takes; none: they are made anew in every pass, by rotation or out of JPEG files."""
+        beton, samples = wanted.stream.beton, len(wanted.indices)
+        if wanted.is_trained_on and (spec.rotation > 0 or spec.random_resized_crop):
+            return None
+        if wanted.pixels is not None and self._keeps_pixels(spec, wanted):
+            area = beton.height * beton.width if _is_moved(spec, wanted) else spec.image_size**2
+            return samples * area * _CHANNELS * wanted.pixels.dtype.itemsize
+        return None if _is_moved(spec, wanted) else samples * spec.image_size**2 * _CHANNELS * _FLOAT
 
 
 def _is_moved(spec: TrialSpec, wanted: Wanted) -> bool:
     return wanted.is_trained_on and (spec.random_crop or spec.flip)
-
-
-def _bytes(spec: TrialSpec, wanted: Wanted) -> int | None:
-    """What keeping them takes; none: they are made anew in every pass, by rotation or out of JPEG files."""
-    beton, samples = wanted.stream.beton, len(wanted.indices)
-    if wanted.is_trained_on and (spec.rotation > 0 or spec.random_resized_crop):
-        return None
-    if not _is_moved(spec, wanted):
-        return samples * spec.image_size**2 * _CHANNELS * _FLOAT
-    if wanted.pixels is None:
-        return None
-    return samples * beton.height * beton.width * _CHANNELS * wanted.pixels.dtype.itemsize
 
 
 def _key(spec: TrialSpec, wanted: Wanted) -> Hashable:

@@ -15,7 +15,12 @@ from rethink.data.betons.stored_samples import StoredPixels
 from rethink.data.streams.augmentation import Augmentation, centre_views
 from rethink.data.streams.beton_stream import BetonStream
 from rethink.data.streams.crops import crop, crop_on_device
-from rethink.data.streams.normalization import normalize, normalize_on_device
+from rethink.data.streams.normalization import (
+    measure,
+    normalize,
+    normalize_on_device,
+    standardize_at,
+)
 from rethink.data.streams.samples import Batch, check_order
 
 _READ = 128  # images that are read at a time
@@ -89,8 +94,11 @@ class ResidentSamples:
         return self._images
 
 
-class ResidentCrops:
-    """Uncompressed images as they are stored, corrupted: cropped and mirrored as each pass draws, then normalized."""
+class ResidentPixels:
+    """Uncompressed images as they are stored, corrupted: each pass normalizes what it needs, and crops and mirrors it.
+
+    The whole images are kept for a trial that draws crops or mirrors; else their centre crops are.
+    """
 
     def __init__(
         self,
@@ -100,13 +108,20 @@ class ResidentCrops:
         side: int,
         normalization: str,
         device: torch.device,
+        whole: bool,
     ) -> None:
         self.true_labels = stream.true_labels
         self._kept = _Kept(indices, len(stream.true_labels), device)
         self._side, self._normalization, self._unit = side, normalization, pixels.unit
-        stored = StoredPixels(stream.beton).read(indices)
-        corrupted = np.empty(stored.shape, pixels.dtype)
-        pixels.apply(stored, indices, corrupted)
+        images = StoredPixels(stream.beton).read(indices)
+        corrupted = np.empty(images.shape, pixels.dtype)
+        pixels.apply(images, indices, corrupted)
+        if not whole:
+            top, left, _ = centre_views(1, corrupted.shape[1:3], side)[0].tolist()
+            corrupted = np.ascontiguousarray(corrupted[:, top : top + side, left : left + side])
+        self._size = corrupted.shape[1], corrupted.shape[2]
+        self._moments = np.empty((len(indices), 2))  # of images that are seen as they are kept
+        measure(corrupted, self._unit, self._moments)
         self._images = torch.from_numpy(corrupted).to(device)
 
     def label(self, given: Indices) -> None:
@@ -117,26 +132,37 @@ class ResidentCrops:
         """As Samples has it, without rotation."""
         if augmentation is not None and augmentation.rotation > 0:
             raise ValueError("rotated images are not made here")
-        parts = self._kept.parts(order, batch_size)
-        return (Batch(self._seen(at, i, augmentation), labels, i) for i, at, labels in parts)
+        return self._batches(self._kept.parts(order, batch_size), min(batch_size, len(order)), augmentation)
 
-    def _seen(self, positions: torch.Tensor, indices: Indices, augmentation: Augmentation | None) -> torch.Tensor:
-        size = self._images.shape[1], self._images.shape[2]
+    def _batches(
+        self,
+        parts: Iterator[tuple[Indices, torch.Tensor, torch.Tensor]],
+        most: int,
+        augmentation: Augmentation | None,
+    ) -> Iterator[Batch]:
+        memory = torch.empty((most, self._side, self._side, 3))  # of batches that are made on the CPU
+        for indices, positions, labels in parts:
+            if self._images.device.type != "cpu":
+                seen = self._on_device(positions, self._views(indices, augmentation))
+            elif augmentation is None and self._size == (self._side,) * 2 and self._normalization == "per_image":
+                seen = memory[: len(indices)]
+                standardize_at(self._images.numpy(), positions.numpy(), self._moments, seen.numpy())
+            else:
+                seen = self._on_cpu(positions, self._views(indices, augmentation), memory[: len(indices)])
+            yield Batch(seen.permute(0, 3, 1, 2), labels, indices)
+
+    def _views(self, indices: Indices, augmentation: Augmentation | None) -> Indices:
         if augmentation is None:
-            views = centre_views(len(indices), size, self._side)
-        else:
-            views = augmentation.views(indices, size, self._side)
-        if self._images.device.type == "cpu":
-            normalized = self._on_cpu(positions, views)
-        else:
-            crops = crop_on_device(self._images, positions, views, self._side)
-            normalized = normalize_on_device(self._normalization, crops, self._unit)
-        return normalized.permute(0, 3, 1, 2)
+            return centre_views(len(indices), self._size, self._side)
+        return augmentation.views(indices, self._size, self._side)
 
-    def _on_cpu(self, positions: torch.Tensor, views: Indices) -> torch.Tensor:
+    def _on_device(self, positions: torch.Tensor, views: Indices) -> torch.Tensor:
+        crops = crop_on_device(self._images, positions, views, self._side)
+        return normalize_on_device(self._normalization, crops, self._unit)
+
+    def _on_cpu(self, positions: torch.Tensor, views: Indices, memory: torch.Tensor) -> torch.Tensor:
         images = self._images.numpy()[positions.numpy()]
-        crops = np.empty((len(images), self._side, self._side, 3), images.dtype)
+        crops = np.empty(memory.shape, images.dtype)
         crop(images, crops, views)
-        normalized = np.empty(crops.shape, np.float32)
-        normalize(self._normalization, crops, normalized, self._unit)
-        return torch.from_numpy(normalized)
+        normalize(self._normalization, crops, memory.numpy(), self._unit)
+        return memory

@@ -9,7 +9,9 @@ import pandas as pd
 
 from analysis import frames, query
 from analysis.figures import all_figures
+from analysis.reading.packed_run import SUFFIX, pack
 from analysis.reading.run_facts import read_runs
+from analysis.reading.runs import open_runs
 from analysis.report import report
 from analysis.statistics.cells import summary
 from analysis.tables.summary_text import to_text
@@ -22,13 +24,13 @@ NOT_ENDED = ("error", "unfinished")  # stop reasons
 QUERY_FORMATS, QUERY_LIMITS = tuple(query.FORMATS), query.LIMITS
 
 
-def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | None) -> None:
+def answer(runs: Sequence[Path], sql: str, form: str, output: Path | None) -> None:
     """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
     if form == "parquet" and output is None:
         raise SpecError("a Parquet answer needs a file: --output FILE")
     if output is not None:
         check_file(output)
-    content = query.encoded(query.ask(_loaded(runs), sql), form)
+    content = query.encoded(query.ask(frames.load(*runs), sql), form)
     if output is not None:
         write(output, content)
     elif form == "table":
@@ -37,42 +39,57 @@ def answer(runs: Sequence[RunDirectory], sql: str, form: str, output: Path | Non
         put(content)
 
 
-def report_runs(runs: Sequence[RunDirectory], output: Path | None) -> Path:
+def report_runs(runs: Sequence[Path], output: Path | None) -> Path:
     """Write the report of these runs; return its path."""
-    path = output or runs[0].root / REPORT
+    path = output or _directory(runs[0]).root / REPORT
     check_file(path)
-    report.write_report([run.root for run in runs], path)
+    report.write_report(runs, path)
     return path
 
 
-def show_results(runs: Sequence[RunDirectory]) -> bool:
+def pack_run(path: Path, output: Path) -> None:
+    """Pack a run into one file: what was measured, without rows, checkpoints, curves and local paths."""
+    if output.suffix != SUFFIX:
+        raise SpecError(f"output = {str(output)!r} is not allowed: a packed run's name ends in {SUFFIX}")
+    check_file(output)
+    loaded = frames.load(path)
+    (record,) = read_runs([path]).values()
+    pack(record, loaded.trials, loaded.epochs, output)
+    print(f"packed       {output}: {len(loaded.trials):,} trials, {len(loaded.epochs):,} rows")
+
+
+def show_results(run: RunDirectory) -> bool:
     """Print the table, draw the figures, say where to look. Returns whether every trial came to an end of its own.
 
     What the trials measured is on disk by now: figures that cannot be drawn or written are warned of, and cost no more.
     """
-    loaded = _loaded(runs)
+    loaded = frames.load(run.root)
     _show_table(loaded)
     try:
-        _draw(loaded, runs, runs[0].figures)
+        _draw(loaded, [run.root], run.figures)
     except (OSError, RethinkError) as error:
         problem = f"there are no figures ({error})"
-        warnings.warn(f"{problem}; `rethink figures {quote(str(runs[0].root))}` draws them", stacklevel=2)
-    return _show_places(runs, loaded.trials)
+        warnings.warn(f"{problem}; `rethink figures {quote(str(run.root))}` draws them", stacklevel=2)
+    return _show_places([run], loaded.trials)
 
 
-def show_figures(runs: Sequence[RunDirectory], output: Path | None) -> bool:
+def show_figures(runs: Sequence[Path], output: Path | None) -> bool:
     """Print the table, draw the figures, say where to look. Returns whether every figure could be drawn."""
-    folder = output or runs[0].figures
+    folder = output or _directory(runs[0]).figures
     check_folder(folder)
-    loaded = _loaded(runs)
+    loaded = frames.load(*runs)
     _show_table(loaded)
     all_drawn = _draw(loaded, runs, folder)
-    _show_places(runs, loaded.trials)
+    _show_places([run for run in open_runs(runs) if isinstance(run, RunDirectory)], loaded.trials)
     return all_drawn
 
 
-def _loaded(runs: Sequence[RunDirectory]) -> frames.Frames:
-    return frames.load(*(run.root for run in runs))
+def _directory(path: Path) -> RunDirectory:
+    """The run directory there. Raises SpecError for a packed run, beside which nothing is written unasked."""
+    (run,) = open_runs([path])
+    if isinstance(run, RunDirectory):
+        return run
+    raise SpecError(f"{path} is a packed run: say where the output goes, with --output")
 
 
 def _show_table(loaded: frames.Frames) -> None:
@@ -81,9 +98,9 @@ def _show_table(loaded: frames.Frames) -> None:
     print()
 
 
-def _draw(loaded: frames.Frames, runs: Sequence[RunDirectory], folder: Path) -> bool:
+def _draw(loaded: frames.Frames, runs: Sequence[Path], folder: Path) -> bool:
     check_folder(folder)
-    drawn = all_figures.draw(loaded, read_runs([run.root for run in runs]), folder)
+    drawn = all_figures.draw(loaded, read_runs(runs), folder)
     for path in drawn.written:
         print(f"figure       {path}")
     return not drawn.failed

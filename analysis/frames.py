@@ -1,4 +1,4 @@
-"""Run directories in, two tidy frames out: one row per trial, and one per trial and evaluation."""
+"""Runs in, two tidy frames out: one row per trial, and one per trial and evaluation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.reading import frames_cache
+from analysis.reading.packed_run import PackedRun
 from analysis.reading.run_files import run_files
+from analysis.reading.runs import Run, open_runs
 from analysis.reading.trial_rows import joined, to_frames
 from analysis.schema.columns import EPOCHS, MEASURED, TRIALS
 from analysis.schema.typed_frames import concatenated
 from rethink.errors import SpecError
-from rethink.records.run_directory import RunDirectory, find_runs
+from rethink.records.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -26,29 +28,27 @@ class Frames:
 
 
 def load(*paths: str | Path) -> Frames:
-    """The frames of any number of run directories, finished, running or crashed.
+    """The frames of any number of runs, finished, running or crashed.
 
     Trials that have ended are kept in the user's cache folder, from which the next call takes those whose files have
     not changed. Warns of damaged lines and files, of rows that only Ray's log still has, and of outcomes that the rows
     do not show.
 
     Args:
-        paths: Run directories, each of a name of its own.
+        paths: Run directories and packed runs, each of a name of its own.
 
     Returns:
         One row per trial, and one per trial and evaluation: the columns of docs/dataframes.md, with their units and
         the same dtypes whatever the runs hold.
 
     Raises:
-        FileNotFoundError: A path is no run directory.
+        FileNotFoundError: A path is no run.
         SpecError: No path was given, or two runs have one name.
         RunError: A run.json is damaged or of another format, or a run holds results of trials that it did not ask for.
     """
-    runs = {run.name: run for run in find_runs([Path(path) for path in paths])}
+    runs = {run.name: run for run in open_runs(paths)}
     if not paths or len(runs) < len(paths):
-        raise SpecError(
-            f"{len(paths)} run directories with {len(runs)} names: give at least one, each a name of its own"
-        )
+        raise SpecError(f"{len(paths)} runs with {len(runs)} names: give at least one, each a name of its own")
     loaded = [_load(name, run) for name, run in runs.items()]
     return Frames(
         concatenated([frames.trials for frames in loaded], TRIALS),
@@ -58,7 +58,18 @@ def load(*paths: str | Path) -> Frames:
     )
 
 
-def _load(name: str, run: RunDirectory) -> Frames:
+def _load(name: str, run: Run) -> Frames:
+    return _unpacked(run) if isinstance(run, PackedRun) else _from_files(name, run)
+
+
+def _unpacked(run: PackedRun) -> Frames:
+    trials, measured = run.frames()
+    rows = measured.groupby("spec_id", sort=False).size().reindex(trials["spec_id"], fill_value=0)
+    epochs = joined(trials, measured.drop(columns="spec_id"), rows)
+    return Frames(trials, epochs, int(trials["damaged_lines"].sum()), 0)
+
+
+def _from_files(name: str, run: RunDirectory) -> Frames:
     """Unchanged trials from the cache, all others from the run's files; they are cached then."""
     files = run_files(run)
     cached = frames_cache.read(files)

@@ -8,17 +8,14 @@ this code has changed, or the cache is damaged, lost or cannot be written.
 
 import contextlib
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from analysis.reading.run_files import RunFiles
-from analysis.schema.columns import MEASURED, RECORD, TIME, TRIALS, Column
-from analysis.schema.typed_frames import recast
+from analysis.reading.trials_table import SCHEMA, from_table, to_table
 from rethink.errors import RethinkError
 from rethink.files.atomic_files import replace_file
 from rethink.files.checked_files import read_plain
@@ -26,25 +23,8 @@ from rethink.files.user_cache import user_cache
 from rethink.records.provenance import code_digest
 
 _MOST_FILES = 200  # of so many runs; those loaded longest ago go
-_ARROW = {
-    "Int64": pa.int64(),
-    "Float64": pa.float64(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "category": pa.string(),
-    TIME: pa.timestamp("us", tz="UTC"),
-}
-_PANDAS = {pa.int64(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.bool_(): pd.BooleanDtype()}
-
-
-def _schema(columns: Iterable[Column]) -> pa.Schema:
-    return pa.schema([(column.name, _ARROW[column.dtype]) for column in columns if column.name != "run"])
-
-
-_TRIALS, _RECORD = _schema(TRIALS), _schema(RECORD)
-_SCHEMA = _TRIALS.append(pa.field("source", pa.string())).append(
-    pa.field("measured", pa.list_(pa.struct(list(_RECORD))))
-)
+_SOURCE = pa.field("source", pa.string())
+_SCHEMA = SCHEMA.append(_SOURCE)
 
 
 @dataclass(frozen=True)
@@ -59,11 +39,7 @@ class CachedTrials:
 
     def frames(self, run: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """(trials, measured), with the declared columns and dtypes, of a run of this name."""
-        trials = _to_pandas(self.table.select(_TRIALS.names)).assign(run=run)
-        lists = self.table["measured"].combine_chunks()
-        measured = _to_pandas(pa.Table.from_arrays(lists.flatten().flatten(), schema=_RECORD))
-        spec_ids = np.repeat(trials["spec_id"].to_numpy(), lists.value_lengths().to_numpy())
-        return recast(trials, TRIALS), recast(measured.assign(spec_id=spec_ids), MEASURED)
+        return from_table(self.table.select(SCHEMA.names), run)
 
 
 def read(files: RunFiles) -> CachedTrials:
@@ -95,14 +71,8 @@ def write(files: RunFiles, known: CachedTrials, trials: pd.DataFrame, epochs: pd
 
 
 def _table(files: RunFiles, trials: pd.DataFrame, epochs: pd.DataFrame) -> pa.Table:
-    own = epochs[epochs["spec_id"].isin(trials["spec_id"])]
-    rows = own.groupby("spec_id", sort=False).size().reindex(trials["spec_id"], fill_value=0)
-    measured = pa.Table.from_pandas(own[_RECORD.names], _RECORD, preserve_index=False)
-    structs = pa.StructArray.from_arrays([column.combine_chunks() for column in measured.columns], fields=[*_RECORD])
-    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(rows)]), pa.int32()), structs)
     sources = pa.array([files.source(spec_id) for spec_id in trials["spec_id"]], pa.string())
-    arrays = pa.Table.from_pandas(trials[_TRIALS.names], _TRIALS, preserve_index=False).columns
-    return pa.Table.from_arrays([*arrays, sources, lists], schema=_SCHEMA)
+    return to_table(trials, epochs).append_column(_SOURCE, sources)
 
 
 def _encoded(table: pa.Table) -> bytes:
@@ -130,8 +100,3 @@ def _path(files: RunFiles) -> Path:
     code = [code_digest(package) for package in ("rethink", "analysis")]
     key = "\n".join([str(files.run.root.resolve()), files.run_stamp, *code])
     return user_cache() / "frames" / f"{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()}.arrow"
-
-
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS.get)
-    return frame

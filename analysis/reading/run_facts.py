@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rethink.records.run_directory import find_runs
+from analysis.reading.runs import open_runs
 from rethink.records.run_record import RunRecord
 
 Runs = Mapping[str, RunRecord]  # run.json by the run's name
@@ -11,7 +11,7 @@ Runs = Mapping[str, RunRecord]  # run.json by the run's name
 
 def read_runs(run_paths: Sequence[str | Path]) -> Runs:
     """What run.json says of each run, by the run's name. Raises SpecError for one that is damaged."""
-    return {run.name: run.read_run() for run in find_runs([Path(path) for path in run_paths])}
+    return {run.name: run.read_run() for run in open_runs(run_paths)}
 
 
 def created(runs: Runs) -> dict[str, str]:

@@ -20,13 +20,14 @@ from analysis.figures.svg import embedded
 from analysis.frames import Frames, load
 from analysis.grouping.comparisons import Comparisons
 from analysis.reading.run_facts import Runs, created, read_runs
+from analysis.reading.runs import open_runs
 from analysis.report.example_images import example_images
 from analysis.tables.paper_tables import READING, published_tables
 from analysis.tables.statistics_tables import statistics_tables
 from analysis.tables.table import Table
 from analysis.tables.trial_tables import MOST_TRIALS, all_trials, trial_tables
 from rethink.records.outputs import write
-from rethink.records.run_directory import RunDirectory, find_runs
+from rethink.records.run_directory import RunDirectory
 from rethink.records.run_record import RunRecord
 
 _PAGE = Path(__file__).parent / "page"
@@ -37,7 +38,7 @@ def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
     """Write the report of these runs: one HTML file that asks the network for nothing.
 
     Args:
-        run_paths: Run directories, finished, running or crashed.
+        run_paths: Run directories and packed runs, finished, running or crashed.
         path: The file; one that exists is replaced.
 
     Raises:
@@ -45,7 +46,7 @@ def write_report(run_paths: Sequence[str | Path], path: Path) -> None:
         OSError: The file cannot be written.
     """
     frames, runs = load(*run_paths), read_runs(run_paths)
-    directories = {run.name: run for run in find_runs([Path(one) for one in run_paths])}
+    directories = {run.name: run for run in open_runs(run_paths) if isinstance(run, RunDirectory)}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, undefined=jinja2.StrictUndefined
     )

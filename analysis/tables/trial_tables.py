@@ -19,7 +19,10 @@ _NAMED = ("model", "images", "options", "level p", "labels changed, %", "seed")
 
 
 def trial_tables(trials: pd.DataFrame, runs: Mapping[str, RunDirectory]) -> list[Table]:
-    """The slowest trials, those that failed, and those that did not fit, each with its outcome."""
+    """The slowest trials, those that failed, and those that did not fit, each with its outcome.
+
+    `runs` are the run directories among the runs: they know why a trial failed.
+    """
     return [_slowest(trials), _failed(trials, runs), _unfitted(trials)]
 
 
@@ -64,7 +67,7 @@ def _failed(trials: pd.DataFrame, runs: Mapping[str, RunDirectory]) -> Table:
     failed = trials[trials["status"] == "failed"]
     about = "" if len(failed) else "No trial failed."
     rows = [
-        [*named, number(row["epochs"], "d"), _last_line(runs[str(row["run"])], row["spec_id"]), row["spec_id"]]
+        [*named, number(row["epochs"], "d"), _last_line(runs.get(str(row["run"])), row["spec_id"]), row["spec_id"]]
         for named, row in _rows(failed, trials)
     ]
     return Table("Failed trials", about, [*_NAMED, "epochs", "error", "spec id"], rows)
@@ -102,7 +105,9 @@ def _ended(row: dict[Any, Any]) -> str:
     return f"{row['status']}: {row['stop_reason']}".replace("_", " ") if not row["fitted"] else "fitted"
 
 
-def _last_line(run: RunDirectory, spec_id: str) -> str:
+def _last_line(run: RunDirectory | None, spec_id: str) -> str:
+    if run is None:
+        return "not packed"
     try:
         lines = read_plain(run.error_file(spec_id)).decode(errors="replace").strip().splitlines()
     except OSError:

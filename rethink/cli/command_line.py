@@ -39,20 +39,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     resumed.add_argument("options", nargs=argparse.REMAINDER, help="for weights: see rethink resume FILE --help")
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
-    drawn.add_argument("runs", type=Path, nargs="+", help="run directories")
+    drawn.add_argument("runs", type=Path, nargs="+", help="run directories, or packed runs")
     drawn.add_argument("--output", type=folder, help="folder of the figures (default: figures/ in the first run)")
     asked = commands.add_parser(
         "query",
         help="an SQL query of the tables trials, epochs, cells, slowdowns and effects",
         description=f"The answer of one SELECT. {of_analysis('QUERY_LIMITS')}.",
     )
-    asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
     asked.add_argument("sql", metavar="SQL", help='such as "select model, level, n, km_median from cells"')
     asked.add_argument("--format", choices=of_analysis("QUERY_FORMATS"), default="table", help="default: table")
     asked.add_argument("--output", type=folder, help="file of the answer (default: print it)")
     reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
-    reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
     reported.add_argument("--output", type=folder, help="the file (default: report.html in the first run)")
+    packed = commands.add_parser(
+        "pack", help="what a run measured in one small file, which figures, query and report read"
+    )
+    packed.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    packed.add_argument("output", type=folder, metavar="FILE", help="the file, *.parquet")
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
     labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")
@@ -82,20 +87,25 @@ def _resume(arguments: argparse.Namespace) -> int:
     if arguments.options:
         raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
     (run,) = find_runs([arguments.path])
-    return 0 if of_analysis("show_results")([resume(run)]) else 1
+    return 0 if of_analysis("show_results")(resume(run)) else 1
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    return 0 if of_analysis("show_figures")(list(find_runs(arguments.runs)), arguments.output) else 1
+    return 0 if of_analysis("show_figures")(arguments.runs, arguments.output) else 1
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    of_analysis("answer")(list(find_runs(arguments.runs)), arguments.sql, arguments.format, arguments.output)
+    of_analysis("answer")(arguments.runs, arguments.sql, arguments.format, arguments.output)
     return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    print(of_analysis("report_runs")(list(find_runs(arguments.runs)), arguments.output))
+    print(of_analysis("report_runs")(arguments.runs, arguments.output))
+    return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    of_analysis("pack_run")(arguments.run, arguments.output)
     return 0
 
 
@@ -112,6 +122,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "figures": _figures,
     "query": _query,
     "report": _report,
+    "pack": _pack,
     "labels": _labels,
     **weight_commands.COMMANDS,
 }

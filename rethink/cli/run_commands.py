@@ -54,7 +54,7 @@ def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     specs = sweep.specs("default", fields)
     options = run_options(arguments)
     run = start(sweep, "default", specs, _storage(arguments), arguments.name, options, file)
-    return 0 if of_analysis("show_results")([run]) else 1
+    return 0 if of_analysis("show_results")(run) else 1
 
 
 def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
@@ -104,7 +104,7 @@ def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     storage, options = _storage(arguments), run_options(arguments)
     run = start(sweep, arguments.variant, specs, storage, arguments.name, options)
-    return 0 if of_analysis("show_results")([run]) else 1
+    return 0 if of_analysis("show_results")(run) else 1
 
 
 def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
@@ -112,4 +112,4 @@ def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
     recorded = run.read_run().sweep
     if recorded != sweep.name:
         raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
-    return 0 if of_analysis("show_results")([resume(run)]) else 1
+    return 0 if of_analysis("show_results")(resume(run)) else 1

@@ -76,12 +76,17 @@ def read_run_record(path: Path) -> RunRecord:
     """
     content = read_plain(path)
     try:
-        _check_format(decode_json(content, _Format).format)
-        record = decode_json(content, RunRecord)
-        for problem in _problems(record, decode_json(content, dict[str, Any])):
-            raise ValueError(problem)
+        return decode_run_record(content)
     except ValueError as error:
         raise RunError(f"{path} is damaged ({error}); put back a whole copy, the rows are in rows/") from None
+
+
+def decode_run_record(content: bytes) -> RunRecord:
+    """What the bytes of a run.json say. Raises ValueError, in one line, for what `read_run_record` refuses."""
+    _check_format(decode_json(content, _Format).format)
+    record = decode_json(content, RunRecord)
+    for problem in _problems(record, decode_json(content, dict[str, Any])):
+        raise ValueError(problem)
     return record
 
 

@@ -205,7 +205,7 @@ def test_a_runs_end_without_figures_is_still_its_end(tmp_path, monkeypatch, caps
     else:
         run.figures.write_text("no folder")
     with pytest.warns(UserWarning, match="there are no figures .*; `rethink figures .*` draws them"):
-        assert show_results([run])
+        assert show_results(run)
     assert f"report       rethink report {run.root}" in capsys.readouterr().out
 
 
@@ -216,7 +216,7 @@ def test_rows_are_loaded_once_and_comparisons_selected_once(run, monkeypatch, ma
     for place in (loaded, *(f"grouping.comparisons.{name}_of" for name in COMPARISONS)):
         counted(monkeypatch, f"analysis.{place}", calls)
     if made == "end":
-        show_results([run])
+        show_results(run)
     else:
         write_report([run.root], run.root / "report.html")
     assert calls == {"load": 1, **{f"{name}_of": 1 for name in COMPARISONS}}

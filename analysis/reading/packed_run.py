@@ -1,0 +1,82 @@
+"""A run packed in one Parquet file: run.json and the frames, without rows, checkpoints, curves and local paths.
+
+It is small enough to be kept with a text that quotes the run, and all that is drawn or asked of a run can be of it.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.reading.trials_table import SCHEMA, from_table, to_table
+from rethink.errors import RunError
+from rethink.files.atomic_files import replace_file
+from rethink.files.checked_files import read_plain, to_json
+from rethink.records.run_record import RunRecord, decode_run_record
+
+SUFFIX = ".parquet"
+_RUN, _DIGEST = b"rethink.run", b"rethink.sha256"  # run.json in the file's metadata, and its SHA-256
+_FOLDERS = re.compile(r"(--(?:data-dir|cache-dir|storage)[ =])('[^']*'|\S+)")  # of a command line
+
+
+@dataclass(frozen=True)
+class PackedRun:
+    """A packed run, checked whenever it is read."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.stem
+
+    def read_run(self) -> RunRecord:
+        """What run.json says. Raises RunError if the file is damaged, or no packed run."""
+        return self._read()[0]
+
+    def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """(trials, measured), with the declared columns and dtypes. Raises RunError as `read_run` does."""
+        return from_table(self._read()[1], self.name)
+
+    def _read(self) -> tuple[RunRecord, pa.Table]:
+        try:
+            table = pq.read_table(pa.BufferReader(read_plain(self.root)), page_checksum_verification=True)
+            record = decode_run_record(_whole(table.schema.metadata or {}))
+        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+            raise RunError(f"{self.root} is no packed run, or damaged ({_in_one_line(error)})") from None
+        if not table.schema.remove_metadata().equals(SCHEMA):
+            raise RunError(f"{self.root} has other columns than this version's; pack the run again")
+        if table["spec_id"].to_pylist() != [spec.spec_id for spec in record.specs]:
+            raise RunError(f"{self.root} is damaged: its trials are not those of its run.json")
+        return record, table.replace_schema_metadata(None)
+
+
+def pack(record: RunRecord, trials: pd.DataFrame, epochs: pd.DataFrame, path: Path) -> None:
+    """Write the frames of one run, and its run.json without folders of this machine. Raises OSError."""
+    options = dataclasses.replace(record.options, data_dir=None, cache_dir=None)
+    command = _FOLDERS.sub(r"\1DIR", record.command)
+    public = to_json(msgspec.structs.replace(record, options=options, command=command))
+    sink = pa.BufferOutputStream()
+    table = to_table(trials, epochs).replace_schema_metadata({_RUN: public, _DIGEST: _digest(public)})
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, store_schema=True)
+    replace_file(path, sink.getvalue().to_pybytes())
+
+
+def _whole(metadata: Mapping[bytes, bytes]) -> bytes:
+    if metadata[_DIGEST] != _digest(metadata[_RUN]):
+        raise ValueError("its run.json is not what was packed")
+    return metadata[_RUN]
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

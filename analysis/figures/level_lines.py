@@ -67,12 +67,13 @@ def lines_of(trials: pd.DataFrame, count: str) -> list[Line]:
     mixed = [name for name in ("dataset", "train_samples") if len(trials[name].unique()) > 1]
     groups = [group for _, group in trials.groupby(names, observed=True, dropna=False)]
     step = min(_DODGE, _MOST_DODGE / len(groups))
+    looks = style.looks_of([str(group["model"].iloc[0]) for group in groups])
     lines = []
-    for index, group in enumerate(groups):
+    for index, (group, look) in enumerate(zip(groups, looks, strict=True)):
         cells = summary(group)
         values = {name: group[name].iloc[0] for name in names}
         label = line_label(values, cells[count].tolist(), mixed)
-        lines.append(Line(label, style.look(index), step * (index - (len(groups) - 1) / 2), group, cells))
+        lines.append(Line(label, look, step * (index - (len(groups) - 1) / 2), group, cells))
     return lines
 
 

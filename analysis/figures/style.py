@@ -3,6 +3,7 @@
 import contextlib
 import io
 import textwrap
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ GREY = "#555555"
 PLAIN: dict[str, Any] = {"parse_math": False}  # a name may hold a $, which does not mean mathematics
 QUIET: dict[str, Any] = {"fontsize": SMALL, "color": GREY, "va": "top", "linespacing": 1.28, **PLAIN}
 
+Dash = str | tuple[int, tuple[int, ...]]  # matplotlib's
+
 
 @dataclass(frozen=True)
 class Look:
@@ -37,7 +40,7 @@ class Look:
 
     color: str
     marker: str
-    dash: str
+    dash: Dash
 
     @property
     def of_line(self) -> dict[str, Any]:
@@ -63,13 +66,46 @@ class Look:
 # Okabe and Ito's palette without its yellow, which vanishes on white; no upward triangle, which means "not fitted"
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "D", "v", ">", "<", "p")
-_DASHES = ("-", "--", "-.", ":")
+_DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (6, 1)), (0, (6, 1, 1, 1, 1, 1)), (0, (2, 3)), (0, (1, 4)))
+# A network looks the same in every figure of every run.
+_OF_NETWORK = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("mlp_1x512",),
+            ("alexnet_small", "alexnet"),
+            ("inception_small", "inception_v3"),
+            ("wide_resnet",),
+            ("mlp_3x512",),
+        )
+    )
+    for name in names
+}
 
 
 def look(index: int) -> Look:
-    """Distinct for the first 7 x 4 lines of a figure."""
+    """Distinct for the first 7 x 8 lines of a figure."""
     count = len(_COLORS)
     return Look(_COLORS[index % count], _MARKERS[index % count], _DASHES[index % len(_DASHES)])
+
+
+def looks_of(networks: Sequence[str]) -> list[Look]:
+    """The looks of a figure's lines, given the network of each: colour and mark are the network's, the dash tells its
+    lines apart.
+
+    An own network has the colour and mark that its name stands for, or, if another one of the figure has them, the
+    next that are free.
+    """
+    numbers = dict[str, int]()
+    for name in sorted(dict.fromkeys(networks), key=lambda name: name not in _OF_NETWORK):
+        wanted = _OF_NETWORK.get(name, zlib.crc32(name.encode()) % len(_COLORS))
+        free = [number % len(_COLORS) for number in range(wanted, wanted + len(_COLORS))]
+        numbers[name] = next((number for number in free if number not in numbers.values()), wanted)
+    looks = []
+    for place, name in enumerate(networks):
+        dash = _DASHES[networks[:place].count(name) % len(_DASHES)]
+        looks.append(Look(_COLORS[numbers[name]], _MARKERS[numbers[name]], dash))
+    return looks
 
 
 @contextlib.contextmanager

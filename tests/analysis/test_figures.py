@@ -269,6 +269,37 @@ def test_lines_differ_in_look_and_in_gray():
     assert all((a.marker, a.dash) != (b.marker, b.dash) for a, b in itertools.pairwise(looks))
 
 
+NETWORKS = ["mlp_1x512", "mlp_3x512", "alexnet_small", "inception_small", "wide_resnet", "inception_v3", "alexnet"]
+
+
+@pytest.mark.parametrize("own", [[], ["tiny"], [f"own{number}" for number in range(12)]])
+def test_a_network_looks_the_same_whatever_stands_beside_it(own):
+    for name in NETWORKS[:5]:
+        (alone,) = style.looks_of([name])
+        for others in (NETWORKS[:5], NETWORKS[4::-1], [name, *own], [*own, name][-2:]):
+            (beside,) = [look for one, look in zip(others, style.looks_of(others), strict=True) if one == name]
+            assert beside == alone
+    assert style.looks_of(own) == style.looks_of(own)
+
+
+@pytest.mark.parametrize(
+    "networks", [NETWORKS, [*NETWORKS[:5], "tiny", "large"], ["alexnet", "alexnet_small"], ["tiny"] * 8]
+)
+def test_the_lines_of_a_figure_look_unlike(networks):
+    looks = style.looks_of(networks)
+    assert len(set(looks)) == len(networks)
+    colours = {name: look.color for name, look in zip(networks, looks, strict=True)}
+    assert len(set(colours.values())) == len(set(networks))
+
+
+def test_lines_of_one_network_share_its_colour_and_mark(tmp_path):
+    specs = [spec(), spec(train_samples=5000), spec(model="alexnet_small"), spec(dropout=0.5)]
+    lines = lines_of(load(make_run(tmp_path / "demo", specs).root).trials, "n")
+    by_model = {str(line.trials["model"].iloc[0]): (line.look.color, line.look.marker) for line in lines}
+    assert all((line.look.color, line.look.marker) == by_model[str(line.trials["model"].iloc[0])] for line in lines)
+    assert len({line.look.dash for line in lines if "mlp" in line.label}) == 3
+
+
 def test_a_run_without_trials_has_no_figure(tmp_path):
     run = make_run(tmp_path / "demo", [])
     with pytest.raises(ValueError, match="no trial"):

@@ -24,6 +24,7 @@ class TrialFiles:
     attempts: list[Attempt]
     rows: list[Row]
     labels: LabelFacts
+    test_images: int
     recorded: str | None
     rows_from_ray: int
     log_damage: int = 0  # damaged lines of Ray's own log, where it was asked
@@ -45,6 +46,7 @@ class RunFiles:
     run: RunDirectory
     specs: dict[str, TrialSpec]
     labels: Mapping[str, LabelFacts]  # by spec id
+    test_images: Mapping[str, int]  # by stored data
     recorded: dict[str, str]  # spec id -> stop reason, as the driver recorded it
     run_stamp: str  # changes whenever run.json does
     row_files: dict[str, list[tuple[Path, str]]]  # spec id -> (file, its stamp), oldest attempt first
@@ -79,7 +81,8 @@ class RunFiles:
             own, logged = {row["steps"] for row in rows}, self._ray_log.attempt(spec)
             rows, log_damage = history(spec, [logged, *attempts]), logged.damaged_lines
             from_ray = len({row["steps"] for row in rows} - own)
-        trial = TrialFiles(spec, attempts, rows, self.labels[spec.spec_id], recorded, from_ray, log_damage)
+        facts = self.labels[spec.spec_id], self.test_images[spec.stored_data]
+        trial = TrialFiles(spec, attempts, rows, *facts, recorded, from_ray, log_damage)
         self.damaged_lines += trial.damaged_lines
         self.damaged_files += left_out
         if from_ray:
@@ -110,6 +113,7 @@ def run_files(run: RunDirectory) -> RunFiles:
         run,
         specs,
         asked.labels,
+        {name: data.test_samples for name, data in asked.data.items()},
         recorded,
         run_stamp,
         rows,

@@ -72,6 +72,7 @@ def _record(run: str, trial: TrialFiles) -> dict[str, Any]:
         **trial.spec.to_dict(),
         "labels_changed": trial.labels.changed,
         "attainable_train_accuracy": trial.labels.attainable_accuracy,
+        "test_images": trial.test_images,
         "status": status(fit is not None, begun=bool(trial.attempts or trial.rows), reason=reason),
         "stop_reason": reason,
         "fitted": fit is not None,

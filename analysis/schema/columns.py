@@ -38,7 +38,7 @@ IDENTITY = (
     Column("spec_id", "string", "", "id of the spec; `run` and `spec_id` together are the key of a trial"),
 )
 SPEC = _declared(TrialSpec)
-LABELS = (
+DATA = (
     Column(
         "labels_changed",
         "Float64",
@@ -53,6 +53,7 @@ LABELS = (
         "greatest accuracy on the training subset, as corrupted and unaugmented, that any function of the image can "
         "reach; below 1 equal images have unequal labels, and the trial can never fit",
     ),
+    Column("test_images", "Int64", "images", "size of the test set"),
 )
 OUTCOME = (
     Column("status", "category", "", "; ".join(f"*{k}*: {v}" for k, v in STATUSES.items()), tuple(STATUSES)),
@@ -114,7 +115,7 @@ PROVENANCE = (
     Column("data_sha256", "category", "", "content hash of the data that the last attempt read"),
     Column("started", TIME, "", "start of the first attempt"),
 )
-TRIALS = IDENTITY + SPEC + LABELS + OUTCOME + PROVENANCE
+TRIALS = IDENTITY + SPEC + DATA + OUTCOME + PROVENANCE
 
 JOINED = ("run", "spec_id", "dataset", "train_samples", "model", "label_corruption", "seed")
 RECORD = _declared(Record)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from textwrap import fill
 
-from analysis.schema.columns import EPOCHS, IDENTITY, LABELS, OUTCOME, PROVENANCE, SPEC, Column
+from analysis.schema.columns import DATA, EPOCHS, IDENTITY, OUTCOME, PROVENANCE, SPEC, Column
 from analysis.schema.statistics_columns import EFFECTS, SLOWDOWNS, STATISTICS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "dataframes.md"
@@ -33,9 +33,9 @@ rows is left out, except in `status` and `stop_reason`.
 _SECTIONS = (
     ("trials: the spec", "`load(...).trials`: one row per trial of `run.json`.", IDENTITY + SPEC),
     (
-        "trials: the corrupted labels",
+        "trials: their data",
         "Known before the trial starts.",
-        LABELS,
+        DATA,
     ),
     ("trials: what became of it", "", OUTCOME),
     ("trials: where it comes from", "", PROVENANCE),

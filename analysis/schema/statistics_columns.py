@@ -81,7 +81,8 @@ STATISTICS = (
         "test_error_low",
         "Float64",
         "fraction",
-        "lower end of the 95% interval of the mean (Student's t); null for n < 2; a point if all are equal",
+        "lower end of the 95% interval of the mean: replicates by Student's t, the finite test set by Wilson's score "
+        "interval, together by squares; null for n < 2",
     ),
     Column("test_error_high", "Float64", "fraction", "upper end of the interval"),
     Column("test_error_min", "Float64", "fraction", "least test error"),
@@ -89,7 +90,7 @@ STATISTICS = (
     Column("gap_n", "Int64", "trials", "trials in the statistics of the generalization gap, chosen in the same way"),
     Column("gap_mean", "Float64", "fraction", "mean generalization gap"),
     Column("gap_std", "Float64", "fraction", "its sample standard deviation; null for n < 2"),
-    Column("gap_low", "Float64", "fraction", "lower end of the 95% interval of the mean (Student's t); null for n < 2"),
+    Column("gap_low", "Float64", "fraction", "lower end of the 95% interval of the mean, as that of the test error"),
     Column("gap_high", "Float64", "fraction", "upper end of the interval"),
     Column(
         "minutes",
@@ -154,7 +155,13 @@ EFFECTS = (
         "pairs in which both trials ended and were measured; for epochs: all pairs if all trials fitted, else none",
     ),
     Column("mean", "Float64", "", "mean difference"),
-    Column("low", "Float64", "", "lower end of its 95% interval (Student's t); null for n < 2"),
+    Column(
+        "low",
+        "Float64",
+        "",
+        "lower end of its 95% interval (Student's t; of test accuracy and gap with the finite test set's part, as if "
+        "both networks erred independently); null for n < 2",
+    ),
     Column("high", "Float64", "", "upper end of the interval"),
     Column(
         "effect_size",

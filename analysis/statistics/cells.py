@@ -16,11 +16,12 @@ from analysis.schema.typed_frames import typed
 from analysis.statistics.censored_median import censored_median
 from analysis.statistics.changed_labels import changed_labels
 from analysis.statistics.float_columns import floats
-from analysis.statistics.intervals import mean_interval
+from analysis.statistics.intervals import Interval, interval_of_tested_gap, interval_of_tested_mean
 from analysis.statistics.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 
 NEVER_FITS = ("diverged", "contradiction")  # whatever the number of epochs
 
+_COUNTS = ("epochs", "max_epochs", "test_images", "damaged_lines")
 _Cell = Mapping[str, npt.NDArray[Any]]  # some of its trials' columns, by name
 
 
@@ -39,7 +40,7 @@ def summary(trials: pd.DataFrame) -> pd.DataFrame:
         * `test_error_mean`, `gap_mean` (fractions): over the trials that ended, not by an error.
         * `..._low`, `..._high`: 95% intervals, null for n < 2. That of `km_median` is Brookmeyer and Crowley's, the
           others are Student's t. They account for what differs between the trials of a cell: a whole replicate, or
-          only what `seed` draws.
+          only what `seed` draws. Those of test error and gap account for the finite test set too (Wilson's).
     """
     names = cell_columns(trials)
     cells = _places(trials, names)
@@ -65,7 +66,10 @@ def _needed(trials: pd.DataFrame) -> _Cell:
     ended = ~trials["stop_reason"].isin(NO_RESULT)
     return {
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
-        **{name: trials[name].to_numpy(dtype=np.int64) for name in ("epochs", "max_epochs", "damaged_lines")},
+        **{
+            name: trials[name].to_numpy(dtype=np.int64)
+            for name in ("epochs", "max_epochs", "test_images", "damaged_lines")
+        },
         "horizon": floats(trials["horizon"]),
         "labels_changed": floats(trials["labels_changed"]),
         "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
@@ -80,6 +84,7 @@ def _statistics(cell: _Cell) -> dict[str, Any]:
     status = Counter(cell["status"])
     why_unfitted = Counter(cell["stop_reason"][~cell["fitted"]])
     error, gap = (cell[name][~np.isnan(cell[name])] for name in ("test_error", "gap"))
+    measured, images = ~np.isnan(cell["gap"]), int(cell["test_images"].min())
     return {
         "n": len(cell["status"]),
         **{name: status[name] for name in ("fitted", "censored", "failed")},
@@ -90,10 +95,10 @@ def _statistics(cell: _Cell) -> dict[str, Any]:
         "unfinished": status["unfinished"] + status["not started"],
         **_epochs_to_fit(cell),
         **_survival(cell, biased=why_unfitted["scheduler"] > 0),
-        **_mean_and_spread("test_error", error),
+        **_mean_and_spread("test_error", error, interval_of_tested_mean(error, images)),
         "test_error_min": _least(error),
         "test_error_max": _greatest(error),
-        **_mean_and_spread("gap", gap),
+        **_mean_and_spread("gap", gap, interval_of_tested_gap(gap, cell["test_error"][measured], images)),
         "minutes": None if np.isnan(cell["seconds"]).any() else cell["seconds"].sum() / 60,
         "damaged_lines": cell["damaged_lines"].sum(),
     }
@@ -127,8 +132,8 @@ def _with_bounds(name: str, estimate: Estimate) -> dict[str, float | None]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _mean_and_spread(name: str, values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    low, high = mean_interval(values)
+def _mean_and_spread(name: str, values: npt.NDArray[np.float64], interval: Interval) -> dict[str, Any]:
+    low, high = interval
     return {
         f"{name}_n": len(values),
         f"{name}_mean": values.mean() if len(values) else None,

@@ -16,7 +16,7 @@ from analysis.schema.columns import of_trials
 from analysis.schema.statistics_columns import EFFECTS
 from analysis.schema.typed_frames import typed_rows
 from analysis.statistics.changed_labels import changed_labels
-from analysis.statistics.intervals import mean_interval
+from analysis.statistics.intervals import Interval, interval_of_tested_difference, mean_interval
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
           without), or log2_epochs_to_fit (binary logarithm of the ratio).
         * `pairs`, `unpaired`, `n`: numbers of pairs, of trials without a partner, and of pairs that were measured.
         * `mean`: mean difference over n pairs.
-        * `low`, `high`: its 95% interval by Student's t; null for n < 2.
+        * `low`, `high`: its 95% interval by Student's t, which for test accuracy and gap accounts for the finite test
+          set too; null for n < 2.
         * `effect_size`: Hedges' g of the paired differences; null for n < 3, and where they do not differ.
     """
     names, every = cell_columns(trials), records(trials)
@@ -77,7 +78,7 @@ def effects(trials: pd.DataFrame) -> pd.DataFrame:
             row = {**dict(zip(names, cell, strict=True)), "regularizer": regularizer.name, "strength": strength}
             row |= changed_labels([off["labels_changed"] for off, _ in pairs])
             row |= {"pairs": len(pairs), "unpaired": unpaired}
-            rows += [{**row, "measure": name, **_statistics(values(pairs))} for name, values in MEASURES.items()]
+            rows += [{**row, "measure": name, **_statistics(measured(pairs))} for name, measured in MEASURES.items()]
     return typed_rows(rows, of_trials(names) + EFFECTS)
 
 
@@ -104,32 +105,53 @@ def _groups(
         yield alike(group[0][0], names), key[1], group, unpaired[key]
 
 
-def _difference(name: str) -> Callable[[Sequence[_Pair]], list[float]]:
-    def differences(pairs: Sequence[_Pair]) -> list[float]:
+@dataclass(frozen=True)
+class _Differences:
+    """Differences of pairs; where they are those of a share of the test set, the pairs, and its name."""
+
+    of_pairs: list[float]
+    pairs: Sequence[_Pair] = ()
+    share: str | None = None
+
+
+def _difference(name: str, share: str | None) -> Callable[[Sequence[_Pair]], _Differences]:
+    def differences(pairs: Sequence[_Pair]) -> _Differences:
         results = [pair for pair in pairs if all(trial["stop_reason"] not in NO_RESULT for trial in pair)]
-        both = [(off[name], on[name]) for off, on in results]
-        return [on - off for off, on in both if off is not None and on is not None]
+        both = [(off, on) for off, on in results if off[name] is not None and on[name] is not None]
+        return _Differences([on[name] - off[name] for off, on in both], both, share)
 
     return differences
 
 
-def _log2_epochs(pairs: Sequence[_Pair]) -> list[float]:
+def _log2_epochs(pairs: Sequence[_Pair]) -> _Differences:
     """Empty unless both trials of every pair fitted: a mean of the other pairs would leave out the slowest."""
     both = [(off["epochs_to_fit"], on["epochs_to_fit"]) for off, on in pairs]
     known = all(off is not None and on is not None for off, on in both)
-    return [math.log2(on / off) for off, on in both] if known else []
+    return _Differences([math.log2(on / off) for off, on in both] if known else [])
 
 
-MEASURES: dict[str, Callable[[Sequence[_Pair]], list[float]]] = {
-    **{name: _difference(name) for name in ("test_accuracy", "exact_train_accuracy", "generalization_gap")},
+MEASURES: dict[str, Callable[[Sequence[_Pair]], _Differences]] = {
+    "test_accuracy": _difference("test_accuracy", share="test_accuracy"),
+    "exact_train_accuracy": _difference("exact_train_accuracy", share=None),
+    "generalization_gap": _difference("generalization_gap", share="test_error"),
     "log2_epochs_to_fit": _log2_epochs,
 }
 
 
-def _statistics(values: Sequence[float]) -> dict[str, Any]:
-    low, high = mean_interval(values)
+def _statistics(differences: _Differences) -> dict[str, Any]:
+    values = differences.of_pairs
+    low, high = _interval(differences)
     mean = fmean(values) if values else None
     return {"n": len(values), "mean": mean, "low": low, "high": high, "effect_size": effect_size(values)}
+
+
+def _interval(differences: _Differences) -> Interval:
+    share = differences.share
+    if len(differences.of_pairs) < 2 or share is None:
+        return mean_interval(differences.of_pairs)
+    off, on = (fmean(trial[share] for trial in side) for side in zip(*differences.pairs, strict=True))
+    images = min(trial["test_images"] for pair in differences.pairs for trial in pair)
+    return interval_of_tested_difference(differences.of_pairs, off, on, images)
 
 
 def effect_size(differences: Sequence[float]) -> float | None:

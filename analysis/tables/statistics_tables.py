@@ -21,8 +21,9 @@ _CELLS = (
     "Kaplan-Meier estimates of the epochs to fit: the median, and the mean restricted to the horizon, max_epochs or "
     "what max_steps allows, both of all n trials, fitted or not; a diverged trial never fits. Test error on clean "
     "labels and generalization gap: means over the trials that ended, n in brackets. In square brackets: 95% intervals "
-    "(of the median by Brookmeyer and Crowley, of the means by Student's t; ?: an end that the data leave open); one "
-    "trial has none, and few trials have wide ones."
+    "(of the median by Brookmeyer and Crowley, of the means by Student's t; those of test error and gap hold the "
+    "binomial part of the finite test set too; ?: an end that the data leave open); one trial has none, and few trials "
+    "have wide ones."
 )
 _SLOWDOWNS = (
     "Epochs to fit, divided by those of the trial on clean labels that is equal in all else, seeds included. The "
@@ -30,7 +31,8 @@ _SLOWDOWNS = (
 )
 _EFFECTS = (
     "Differences between trials that are equal in all else, seeds included: with the regularizer, minus without. "
-    "Mean, 95% interval (Student's t), effect size g (the mean over the standard deviation of the differences, with "
+    "Mean, 95% interval (Student's t; of test accuracy and gap with the binomial part of the finite test set, as if "
+    "both networks erred independently), effect size g (the mean over the standard deviation of the differences, with "
     "Hedges' correction), and n, the pairs of which both were measured. Accuracies and gap in percentage points; "
     "epochs as log2 of the ratio, where both trials of every pair fitted. Where nothing differs, one interval in "
     "twenty leaves out 0 by chance."

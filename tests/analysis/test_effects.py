@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from made_runs import make_run, record, spec, write_attempt
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from analysis.frames import load
 from analysis.schema.statistics_columns import EFFECTS
@@ -54,7 +55,13 @@ def test_differences_are_of_pairs_with_and_without(tmp_path, name):
     interval = stats.ttest_rel(with_, without).confidence_interval(0.95)
     assert (row["pairs"], row["n"], row["unpaired"]) == (4, 4, 0)
     assert row["mean"] == pytest.approx(differences.mean())
-    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    mean, parts = differences.mean(), []
+    for side in (without, with_):  # of the 10,000 test images
+        share = np.mean(side)
+        parts.append(abs(np.subtract(proportion_confint(round(10_000 * share), 10_000, method="wilson"), share)))
+    below = np.linalg.norm([mean - interval.low, parts[0][1], parts[1][0]])
+    above = np.linalg.norm([interval.high - mean, parts[0][0], parts[1][1]])
+    assert (row["low"], row["high"]) == pytest.approx((mean - below, mean + above))
     exact = math.gamma(1.5) / (math.sqrt(1.5) * math.gamma(1))  # Hedges' J for 3 degrees of freedom
     assert row["effect_size"] == pytest.approx(differences.mean() / differences.std(ddof=1) * exact)
     assert row_of(table, "log2_epochs_to_fit")["mean"] == 1

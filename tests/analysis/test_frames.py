@@ -183,7 +183,7 @@ def test_runs_of_one_name_are_refused(tmp_path):
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
         make_run(tmp_path / folder / "demo", [spec()])
-    with pytest.raises(ValueError, match="2 run directories with 1 names"):
+    with pytest.raises(ValueError, match="2 runs with 1 names"):
         load(tmp_path / "x" / "demo", tmp_path / "y" / "demo")
 
 

@@ -1,10 +1,12 @@
 """The statistics of cells, on made runs with known answers."""
 
+import math
 import statistics
 
 import pandas as pd
 import pytest
 from made_runs import make_run, record, rows_by_steps, spec, write_attempt, write_trial
+from statsmodels.stats.proportion import proportion_confint
 
 from analysis.frames import load
 from analysis.schema.statistics_columns import STATISTICS
@@ -171,8 +173,10 @@ def test_intervals_of_error_and_gap_need_two_seeds(tmp_path):
     trials = load(run.root).trials
     pair, single = only(summary(trials)), only(summary(trials.head(1)))
     half = 12.706204736 * 0.125  # Student's t with one degree of freedom, times the standard error
-    assert (pair["test_error_low"], pair["test_error_high"]) == pytest.approx((0.375 - half, 0.375 + half))
-    assert (pair["gap_low"], pair["gap_high"]) == pytest.approx((0.375 - half, 0.375 + half))
+    low, high = proportion_confint(3750, 10_000, method="wilson")
+    ends = (0.375 - math.hypot(half, 0.375 - low), 0.375 + math.hypot(half, high - 0.375))
+    assert (pair["test_error_low"], pair["test_error_high"]) == pytest.approx(ends)
+    assert (pair["gap_low"], pair["gap_high"]) == pytest.approx(ends)
     assert single[["test_error_low", "gap_high", "km_median_low", "restricted_mean_low"]].isna().all()
     assert (single["km_median"], single["restricted_mean"]) == (2, 2)
 

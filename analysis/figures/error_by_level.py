@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from analysis.figures import style
 from analysis.figures.level_lines import Line, framed, lines_of, with_published
 from analysis.grouping.ended_trials import ended_trials
+from analysis.statistics.intervals import share_interval
 
 _NOTE = (
     "Line: mean over the n trials that ended and were tested; band: least to greatest; dots: trials; "
@@ -28,7 +29,7 @@ def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figu
     lines = lines_of(trials, "test_error_n")
     title = "Generalization error vs label corruption level"
     published = with_published(lines)
-    note = _NOTE + (_PUBLISHED_NOTE if published else "")
+    note = _NOTE + _doubt(int(trials["test_images"].min())) + (_PUBLISHED_NOTE if published else "")
     figure, (axes,) = framed(title, subtitle, lines, note, len(trials) - len(_tested(trials)), [""], across=1)
     for number in sorted(classes):
         _draw_chance(axes, number)
@@ -40,6 +41,11 @@ def error_figure(trials: pd.DataFrame, subtitle: str, classes: set[int]) -> Figu
     axes.set_ylabel("test error (clean labels)", fontsize=style.TEXT)
     axes.set_ylim(0, 1)
     return figure
+
+
+def _doubt(images: int) -> str:
+    low, high = share_interval(0.5, images)
+    return f" {images:,} test images tell an error of 0.5 to ± {50 * (high - low):.1f} points (95%), beside the band."
 
 
 def _draw(axes: Axes, line: Line) -> None:

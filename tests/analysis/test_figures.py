@@ -97,6 +97,12 @@ def test_what_the_published_points_are_is_said_below(run, tmp_path):
     assert "AlexNet's at p = 1 was typed in by hand" in small_print(epochs_figure(alexnet, "made"))
 
 
+def test_the_error_figure_says_how_well_its_test_set_tells_an_error(run):
+    assert "10,000 test images tell an error of 0.5 to ± 1.0 points (95%), beside the band." in small_print(
+        error_figure(load(run.root).trials, "made", {10})
+    )
+
+
 def test_a_model_without_published_values_is_not_said_to_have_them(tmp_path):
     trials = load(make_run(tmp_path / "demo", [spec(model="mlp_3x512")]).root).trials
     for figure in (epochs_figure(trials, "made"), error_figure(trials, "made", {10})):

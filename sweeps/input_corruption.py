@@ -7,8 +7,10 @@ each image permuted on their own; each image replaced by Gaussian noise. All are
 are corrupted in the same way, the test labels never.
 
     python sweeps/input_corruption.py              small networks on small subsets; docs/results.md has the numbers
-    python sweeps/input_corruption.py --paper      the small Inception on CIFAR-10, on a GPU: untested
+    python sweeps/input_corruption.py --cifar10 --data-dir DIR
+                                                   CIFAR-10: as many images a network as two CPUs fit in an evening
     python sweeps/input_corruption.py --paper --data-dir DIR --gpus-per-trial 0.5
+                                                   the small Inception on all of CIFAR-10, on a GPU: untested
 
 Expect: every condition is fitted to 100%. A fully connected network cannot tell shuffled pixels from true ones: the two
 lines differ by chance alone. Only where something can be learned does test error fall below chance. The paper's order
@@ -34,6 +36,8 @@ def conditions(**fields: Any) -> list[dict[str, Any]]:
     return [{**fields, **condition} for condition in CONDITIONS]
 
 
+CIFAR10: dict[str, Any] = {"dataset": "cifar10", "test_every": 10}
+
 SWEEP = Sweep(
     name="input_corruption",
     about="Training loss and accuracy by step on true labels, random labels, shuffled, random and Gaussian pixels.",
@@ -42,6 +46,11 @@ SWEEP = Sweep(
             *conditions(model="mlp_1x512", train_samples=2000, replicate=range(5)),
             # A convolution costs 30 times an MLP on a CPU: fewer images, fewer tests.
             *conditions(model="alexnet_small", train_samples=250, replicate=range(5), test_every=10),
+        ],
+        "cifar10": [
+            *conditions(**CIFAR10, model="mlp_1x512", train_samples=10_000, replicate=range(5)),
+            *conditions(**CIFAR10, model="alexnet_small", train_samples=5000, replicate=range(3)),
+            *conditions(**CIFAR10, model="inception_small", train_samples=2000, replicate=range(3)),
         ],
         "paper": conditions(dataset="cifar10", model="inception_small", replicate=range(3)),
         "smoke": conditions(model="mlp_1x512", train_samples=200),

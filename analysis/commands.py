@@ -21,11 +21,10 @@ from rethink.records.run_directory import RunDirectory
 from rethink.terminal import put
 
 NOT_ENDED = ("error", "unfinished")  # stop reasons
-QUERY_FORMATS, QUERY_LIMITS = tuple(query.FORMATS), query.LIMITS
 
 
 def answer(runs: Sequence[Path], sql: str, form: str, output: Path | None) -> None:
-    """Print the answer of an SQL query of these runs, or write it to a file, in one of QUERY_FORMATS."""
+    """Print the answer of an SQL query of these runs, or write it to a file, in one of `query_limits.FORMATS`."""
     if form == "parquet" and output is None:
         raise SpecError("a Parquet answer needs a file: --output FILE")
     if output is not None:

@@ -24,16 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.frames import Frames
+from analysis.query_limits import FORMATS, MOST_ANSWER_GIGABYTES, MOST_GIGABYTES, MOST_SECONDS
 from analysis.statistics.cells import summary
 from analysis.statistics.effects import effects
 from analysis.statistics.slowdowns import slowdowns
 from rethink.errors import QueryError
 
-MOST_SECONDS, MOST_GIGABYTES, MOST_ANSWER_GIGABYTES = 60, 4, 1  # of a query, of its work, and of what it answers
-LIMITS = (
-    f"A query may take {MOST_SECONDS} seconds and {MOST_GIGABYTES} GB of memory, and answer with "
-    f"{MOST_ANSWER_GIGABYTES} GB; it sees the tables, and no files"
-)
 TABLES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "trials": lambda frames: frames.trials,
     "epochs": lambda frames: frames.epochs,
@@ -203,7 +199,7 @@ def _shown(sql: str) -> str:
 
 def encoded(answer: pa.Table, form: str) -> bytes:
     """The answer in one of FORMATS. Raises QueryError for a column that the format cannot hold."""
-    encode = FORMATS[form]
+    encode = _ENCODERS[form]
     try:
         return encode(answer)
     except (pa.ArrowException, ValueError, OverflowError) as error:
@@ -214,7 +210,7 @@ def encoded(answer: pa.Table, form: str) -> bytes:
 
 def _check_column(column: pa.Table, form: str) -> None:
     try:
-        FORMATS[form](column)
+        _ENCODERS[form](column)
     except (pa.ArrowException, ValueError, OverflowError) as error:
         (field,) = column.schema
         reason = f"column {field.name}, of type {field.type}, cannot be written as {form} ({error})"
@@ -249,7 +245,7 @@ def _to_parquet(answer: pa.Table) -> bytes:
     return file.getvalue()
 
 
-FORMATS = {"table": _to_table, "csv": _to_csv, "json": _to_json, "parquet": _to_parquet}
+_ENCODERS = dict(zip(FORMATS, (_to_table, _to_csv, _to_json, _to_parquet), strict=True))
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The `rethink` command."""
+"""The `rethink` command. What a subcommand needs is imported when it is chosen."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from rethink.cli import weight_commands
 from rethink.cli.one_line import OneLineParser, _in_one_line
 from rethink.cli.options import folder
-from rethink.cli.plugins import of_analysis, sweep_module, sweep_names
+from rethink.cli.plugins import of_analysis, of_query, sweep_module, sweep_names
 from rethink.cli.run_commands import (
     _resume_weights,
     run_sweep,
@@ -16,8 +16,6 @@ from rethink.errors import RethinkError, SpecError
 from rethink.own_code import line_of, own_code
 from rethink.records.outputs import check_folder
 from rethink.records.run_directory import find_runs
-from rethink.runs.label_export import export_labels
-from rethink.runs.start_and_resume import resume
 from rethink.sweep.sweep import Sweep
 from rethink.terminal import at_any_terminal
 
@@ -44,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = commands.add_parser(
         "query",
         help="an SQL query of the tables trials, epochs, cells, slowdowns and effects",
-        description=f"The answer of one SELECT. {of_analysis('QUERY_LIMITS')}.",
+        description=f"The answer of one SELECT. {of_query('LIMITS')}.",
     )
     asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
     asked.add_argument("sql", metavar="SQL", help='such as "select model, level, n, km_median from cells"')
-    asked.add_argument("--format", choices=of_analysis("QUERY_FORMATS"), default="table", help="default: table")
+    asked.add_argument("--format", choices=of_query("FORMATS"), default="table", help="default: table")
     asked.add_argument("--output", type=folder, help="file of the answer (default: print it)")
     reported = commands.add_parser("report", help="one HTML file with all there is to see of one or more runs")
     reported.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
@@ -86,6 +84,8 @@ def _asks_for_help(options: Sequence[str]) -> bool:
 def _resume(arguments: argparse.Namespace) -> int:
     if arguments.options:
         raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
+    from rethink.runs.start_and_resume import resume
+
     (run,) = find_runs([arguments.path])
     return 0 if of_analysis("show_results")(resume(run)) else 1
 
@@ -110,6 +110,8 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 
 def _labels(arguments: argparse.Namespace) -> int:
+    from rethink.runs.label_export import export_labels
+
     (run,) = find_runs([arguments.run])
     check_folder(arguments.output)
     for path in export_labels(run, arguments.output):

@@ -9,7 +9,6 @@ from typing import Any
 
 from rethink.errors import RethinkError
 from rethink.interruption import Interruption, interruptible
-from rethink.ray_backend import cluster
 from rethink.terminal import give_up_if_unwritable
 
 
@@ -25,8 +24,15 @@ def _in_one_line(prog: str, action: Callable[[], int]) -> int:
         return 2
     except KeyboardInterrupt as stop:
         print(f"{prog}: {interruption.message(stop)}", file=sys.stderr)
-        cluster.leave(interruption.status)
+        _leave_ray(interruption.status)
         return interruption.status
+
+
+def _leave_ray(status: int) -> None:
+    """End this process at once if it has a Ray of its own; one that has not imported Ray has none."""
+    cluster = sys.modules.get("rethink.ray_backend.cluster")
+    if cluster is not None:
+        cluster.leave(status)
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:

@@ -4,13 +4,17 @@ import importlib
 import pkgutil
 from typing import Any
 
-ANALYSIS = "analysis.commands"
 SWEEPS = "sweeps"
 
 
 def of_analysis(name: str) -> Any:
-    """The object of this name in `analysis.commands`."""
-    return getattr(importlib.import_module(ANALYSIS), name)
+    """The command of this name in `analysis.commands`."""
+    return getattr(importlib.import_module("analysis.commands"), name)
+
+
+def of_query(name: str) -> Any:
+    """What `analysis.query_limits` says under this name."""
+    return getattr(importlib.import_module("analysis.query_limits"), name)
 
 
 def sweep_names() -> list[str]:

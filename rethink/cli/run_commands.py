@@ -1,4 +1,7 @@
-"""The command line that every sweep file and the `rethink` command share."""
+"""The command line that every sweep file and the `rethink` command share.
+
+What trains is imported where it is called: torch and Ray take seconds, which a mistyped option should not wait for.
+"""
 
 import argparse
 import os
@@ -10,12 +13,8 @@ from rethink.cli.options import add_run_options, add_spec_options, folder, run_o
 from rethink.cli.plugins import of_analysis
 from rethink.errors import SpecError
 from rethink.records.run_directory import find_runs
-from rethink.runs.start_and_resume import resume, start
 from rethink.sweep.sweep import Sweep, check_sweep
 from rethink.terminal import at_any_terminal
-from rethink.weights.continuation import sweep_from
-from rethink.weights.evaluation import maker_notes
-from rethink.weights.reading import read_weights
 
 
 @at_any_terminal
@@ -47,6 +46,13 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
 
 
 def _train_on(path: Path, arguments: argparse.Namespace) -> int:
+    if not path.exists():
+        raise SpecError(f"cannot read {path} (No such file or directory); give a run directory, or a file of weights")
+    from rethink.runs.start_and_resume import start
+    from rethink.weights.continuation import sweep_from
+    from rethink.weights.evaluation import maker_notes
+    from rethink.weights.reading import read_weights
+
     file, fields = read_weights(path), spec_overrides(arguments)
     for line in maker_notes(file):
         print(line)
@@ -103,6 +109,8 @@ def _storage(arguments: argparse.Namespace) -> Path:
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     storage, options = _storage(arguments), run_options(arguments)
+    from rethink.runs.start_and_resume import start
+
     run = start(sweep, arguments.variant, specs, storage, arguments.name, options)
     return 0 if of_analysis("show_results")(run) else 1
 
@@ -112,4 +120,6 @@ def _resume_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
     recorded = run.read_run().sweep
     if recorded != sweep.name:
         raise SpecError(f"{run.root} is a run of {recorded!r}, not of {sweep.name!r}")
+    from rethink.runs.start_and_resume import resume
+
     return 0 if of_analysis("show_results")(resume(run)) else 1

@@ -1,26 +1,23 @@
-"""The commands around data and weights: prepare, export, evaluate; and the sweep that trains on from a file."""
+"""The commands around data and weights: prepare, export, evaluate. Each imports what it needs when it is chosen."""
 
 import argparse
 import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from rethink.cli.one_line import OneLineParser
 from rethink.cli.options import add_field_options, add_run_options, folder, given_fields, run_options
 from rethink.data import sources
-from rethink.data.betons.beton import PreparedData
-from rethink.data.betons.prepare import prepare
 from rethink.data.sources import JpegForm
 from rethink.errors import SpecError
 from rethink.records.outputs import check_folder
 from rethink.records.run_directory import find_runs
 from rethink.sweep.recipes import STORED_FORM
-from rethink.weights.evaluation import evaluate_weights, spec_to_evaluate, to_text
-from rethink.weights.export import export_trial
-from rethink.weights.reading import read_weights
+
+if TYPE_CHECKING:
+    from rethink.data.betons.beton import PreparedData
 
 DEVICES = ("cpu", "cuda")
 PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
@@ -48,6 +45,8 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
+    from rethink.data.betons.prepare import prepare
+
     options, form = run_options(arguments), sources.get(arguments.dataset).jpeg
     sources.check_data_dir(options.data_dir, [arguments.dataset])
     given = given_fields(arguments, STORED_FORM)
@@ -63,7 +62,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _about(data: PreparedData) -> str:
+def _about(data: "PreparedData") -> str:
     lines = [f"{data.source}: {data.classes} classes, content {data.content_sha256[:12]}"]
     for name, beton in (("train", data.train), ("test", data.test)):
         left_out = f", {len(beton.skipped):,} broken ones left out" if beton.skipped else ""
@@ -72,6 +71,8 @@ def _about(data: PreparedData) -> str:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from rethink.weights.export import export_trial
+
     (run,) = find_runs([arguments.run])
     output = arguments.output or run.root / "exports"
     check_folder(output)
@@ -81,6 +82,11 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from rethink.weights.evaluation import evaluate_weights, spec_to_evaluate, to_text
+    from rethink.weights.reading import read_weights
+
     file = read_weights(arguments.file)
     spec = spec_to_evaluate(file, given_fields(arguments, EVALUATED_ON))
     options = run_options(arguments)

@@ -6,7 +6,7 @@ from torch import nn
 
 from rethink.models.initialization import initialize_glorot
 from rethink.models.layers import LocalResponseNorm, dropout_layers
-from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.models.registry import InputShape
 from rethink.spec import TrialSpec
 
 CHANNELS = 64
@@ -46,8 +46,5 @@ def _hidden(inputs: int, units: int, dropout: float) -> list[nn.Module]:
     return [nn.Linear(inputs, units), nn.ReLU(inplace=True), *dropout_layers(dropout)]
 
 
-def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> AlexNetSmall:
+def build(spec: TrialSpec, input_shape: InputShape, classes: int) -> AlexNetSmall:
     return AlexNetSmall(input_shape, classes, spec.dropout)
-
-
-register(ModelEntry("alexnet_small", _build, learning_rate=0.01, channels_last=True))

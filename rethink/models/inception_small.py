@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from rethink.models.initialization import initialize_he
 from rethink.models.layers import dropout_layers
-from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.models.registry import InputShape
 from rethink.spec import TrialSpec
 
 
@@ -66,9 +66,6 @@ def _conv(inputs: int, filters: int, size: int, batch_norm: bool, stride: int = 
     return nn.Sequential(conv, *norm, nn.ReLU(inplace=True))
 
 
-def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> InceptionSmall:
+def build(spec: TrialSpec, input_shape: InputShape, classes: int) -> InceptionSmall:
     assert spec.batch_norm is not None, "ModelEntry.complete fills it"
     return InceptionSmall(input_shape[0], classes, spec.batch_norm, spec.dropout)
-
-
-register(ModelEntry("inception_small", _build, learning_rate=0.1, batch_norm=True, channels_last=True))

@@ -6,12 +6,10 @@ from typing import Any
 from torch import nn
 from torchvision.models import inception
 
-from rethink.errors import SpecError
-from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.models.built_in import INCEPTION_V3_WIDTH
+from rethink.models.registry import InputShape
 from rethink.spec import TrialSpec
 
-FULL_WIDTH = 16  # every published channel count is a multiple of 16
-SMALLEST_IMAGE = 299  # pixels: below, nothing is left for the auxiliary classifier's 5×5 convolution
 DEFAULT_DEVIATION = 0.1  # of torchvision's initial weights, where a layer names none
 
 
@@ -19,17 +17,15 @@ class InceptionV3(inception.Inception3):
     """(N, 3, H, W) -> (N, classes) logits; in training mode (logits, auxiliary logits). Dropout before the last layer.
 
     `width` sixteenths of the published channels: 16 is torchvision's network, weight for weight. Initialization:
-    torchvision's, truncated normal. Raises SpecError for a width outside 1 … 16.
+    torchvision's, truncated normal.
     """
 
-    def __init__(self, classes: int, width: int = FULL_WIDTH, dropout: float = 0.0) -> None:
-        if not 1 <= width <= FULL_WIDTH:
-            raise SpecError(f"width = {width!r} is not allowed: inception_v3 needs 1 to 16, sixteenths of its channels")
+    def __init__(self, classes: int, width: int = INCEPTION_V3_WIDTH, dropout: float = 0.0) -> None:
         super().__init__(
             classes, transform_input=False, inception_blocks=_blocks(width), init_weights=False, dropout=dropout
         )
-        self.fc = nn.Linear(2048 * width // FULL_WIDTH, classes)
-        self.AuxLogits.fc = _with_deviation(nn.Linear(768 * width // FULL_WIDTH, classes), 0.001)
+        self.fc = nn.Linear(2048 * width // INCEPTION_V3_WIDTH, classes)
+        self.AuxLogits.fc = _with_deviation(nn.Linear(768 * width // INCEPTION_V3_WIDTH, classes), 0.001)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 deviation = float(getattr(layer, "stddev", DEFAULT_DEVIATION))
@@ -40,8 +36,8 @@ def _blocks(width: int) -> list[Any]:
     """The seven kinds of module that torchvision's network is built from, each with this share of its channels."""
 
     def convolution(inputs: int, outputs: int, **settings: Any) -> Any:
-        narrow_inputs = inputs if inputs == 3 else inputs * width // FULL_WIDTH
-        return inception.BasicConv2d(narrow_inputs, outputs * width // FULL_WIDTH, **settings)
+        narrow_inputs = inputs if inputs == 3 else inputs * width // INCEPTION_V3_WIDTH
+        return inception.BasicConv2d(narrow_inputs, outputs * width // INCEPTION_V3_WIDTH, **settings)
 
     kinds = (
         inception.InceptionA,
@@ -59,15 +55,6 @@ def _with_deviation(layer: nn.Linear, deviation: float) -> nn.Linear:
     return layer
 
 
-def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> InceptionV3:
+def build(spec: TrialSpec, input_shape: InputShape, classes: int) -> InceptionV3:
     assert spec.width is not None, "ModelEntry.complete fills it"
-    if spec.image_size < SMALLEST_IMAGE:
-        raise SpecError(f"image_size = {spec.image_size} is not allowed: inception_v3 needs {SMALLEST_IMAGE} or more")
     return InceptionV3(classes, spec.width, spec.dropout)
-
-
-register(
-    ModelEntry(
-        "inception_v3", _build, learning_rate=0.1, width=FULL_WIDTH, channels_last=True, image_size=299, auxiliary=0.4
-    )
-)

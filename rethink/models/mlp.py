@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from rethink.models.layers import dropout_layers
-from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.models.registry import InputShape
 from rethink.spec import TrialSpec
 
 HIDDEN_UNITS = 512
@@ -33,13 +33,9 @@ class _FlattenPixels(nn.Module):
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
-def _build_1x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
+def build_1x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
     return MLP(input_shape, classes, hidden_layers=1, dropout=spec.dropout)
 
 
-def _build_3x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
+def build_3x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
     return MLP(input_shape, classes, hidden_layers=3, dropout=spec.dropout)
-
-
-register(ModelEntry("mlp_1x512", _build_1x512, learning_rate=0.01))
-register(ModelEntry("mlp_3x512", _build_3x512, learning_rate=0.01))

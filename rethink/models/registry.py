@@ -4,8 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from rethink.entry_checks import check_field, is_number, is_whole
 from rethink.errors import SpecError
@@ -13,7 +12,11 @@ from rethink.own_code import own_code
 from rethink.registry import Registry
 from rethink.spec import TrialSpec, shown
 
+if TYPE_CHECKING:
+    from torch import nn
+
 InputShape = tuple[int, int, int]  # (C, H, W)
+Build = Callable[[TrialSpec, InputShape, int], "nn.Module"]
 OPTIONS = ("depth", "width", "batch_norm")  # fields of TrialSpec that only some models have
 
 
@@ -35,12 +38,14 @@ class ModelEntry:
         image_size: Side of the images that it usually sees on a data set kept as JPEG, pixels; none: the data set's.
         auxiliary: If above 0, the network gives (logits, auxiliary logits) in training mode, both (N, classes), and
             the loss of the second counts with this weight, or the spec's.
+        check: Raises SpecError for a spec that the network cannot be built for, before anything starts; none: it can
+            be built for all.
 
     The fields are checked when the model is asked for by its name.
     """
 
     name: str
-    build: Callable[[TrialSpec, InputShape, int], nn.Module]
+    build: Build
     learning_rate: float
     depth: int | None = None
     width: int | None = None
@@ -48,12 +53,14 @@ class ModelEntry:
     channels_last: bool = False
     image_size: int | None = None
     auxiliary: float = 0.0
+    check: Callable[[TrialSpec], None] | None = None
 
     def complete(self, spec: TrialSpec) -> TrialSpec:
         """The spec with this model's defaults in the options it leaves open.
 
         Raises:
-            SpecError: The spec sets an option that the model does not have: it would be ignored in silence.
+            SpecError: The spec sets an option that the model does not have, which would be ignored in silence, or
+                `check` raises.
         """
         defaults = {}
         for option in OPTIONS:
@@ -67,10 +74,14 @@ class ModelEntry:
                 f"auxiliary_weight = {spec.auxiliary_weight!r} is not allowed: model {self.name!r} has no auxiliary "
                 "classifier"
             )
-        return dataclasses.replace(spec, **defaults)
+        completed = dataclasses.replace(spec, **defaults)
+        if self.check is not None:
+            with own_code(f"model {self.name!r}: check(spec)"):
+                self.check(completed)
+        return completed
 
 
-def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Module:
+def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> "nn.Module":
     """The untrained network of a spec.
 
     Args:
@@ -81,6 +92,8 @@ def build_model(spec: TrialSpec, input_shape: InputShape, classes: int) -> nn.Mo
     Raises:
         SpecError: The model or an option is unknown, or `build` raises, or returns no network.
     """
+    from torch import nn
+
     entry = get(spec.model)
     completed = entry.complete(spec)
     with own_code(f"model {entry.name!r}: build(spec, {input_shape}, {classes})"):
@@ -101,6 +114,8 @@ def _check_fields(entry: ModelEntry) -> None:
     switch = entry.batch_norm
     check_field(owner, "batch_norm", switch, switch is None or isinstance(switch, bool), "True, False or none")
     check_field(owner, "channels_last", entry.channels_last, isinstance(entry.channels_last, bool), "True or False")
+    check = entry.check
+    check_field(owner, "check", check, check is None or callable(check), "a function of a spec, or none")
     weight = entry.auxiliary
     check_field(owner, "auxiliary", weight, is_number(weight) and 0 <= weight < math.inf, "a number from 0")
 

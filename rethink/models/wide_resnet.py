@@ -2,21 +2,18 @@
 
 from torch import Tensor, nn
 
-from rethink.errors import SpecError
 from rethink.models.layers import dropout_layers
-from rethink.models.registry import InputShape, ModelEntry, register
+from rethink.models.registry import InputShape
 from rethink.spec import TrialSpec
 
 
 class WideResNet(nn.Sequential):
     """WRN-depth-width: (N, C, H, W) -> (N, classes) logits; dropout between the convolutions of a block.
 
-    Raises SpecError unless depth = 6n + 4. Downsamples twice with padding 1, so no image is too small.
+    The depth is 6n + 4. Downsamples twice with padding 1, so no image is too small.
     """
 
     def __init__(self, channels: int, classes: int, depth: int, width: int, dropout: float = 0.0) -> None:
-        if depth < 10 or depth % 6 != 4:
-            raise SpecError(f"depth = {depth!r} is not allowed: wide_resnet needs 6n + 4 (10, 16, 22, 28, 40, ...)")
         layers: list[nn.Module] = [_conv3x3(channels, 16)]
         inputs = 16
         for filters, stride in ((16 * width, 1), (32 * width, 2), (64 * width, 2)):
@@ -66,11 +63,7 @@ def _initialize(model: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _build(spec: TrialSpec, input_shape: InputShape, classes: int) -> WideResNet:
+def build(spec: TrialSpec, input_shape: InputShape, classes: int) -> WideResNet:
     assert spec.depth is not None, "ModelEntry.complete fills it"
     assert spec.width is not None, "ModelEntry.complete fills it"
     return WideResNet(input_shape[0], classes, spec.depth, spec.width, spec.dropout)
-
-
-# BatchNorm is not an option: every block is built around it; without it the residual sums grow from block to block.
-register(ModelEntry("wide_resnet", _build, learning_rate=0.1, depth=28, width=1, channels_last=True))

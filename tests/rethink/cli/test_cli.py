@@ -273,7 +273,7 @@ def test_a_protocol_fills_what_is_left_open_and_is_recorded_in_numbers() -> None
     assert (seeds.learning_rate_decay, seeds.decay_images) == (0.95, 1_281_167)
     assert (seeds.batch_size, seeds.normalization, seeds.image_size) == (32, "imagenet", 299)
     assert (seeds.view, seeds.auxiliary_weight, seeds.flip, seeds.rotation) == ("whole", 0.0, False, 0.0)
-    elsewhere = complete({"model": "alexnet", "protocol": "predecessor"})
+    elsewhere = complete({"model": "alexnet_small", "protocol": "predecessor"})
     assert (elsewhere.view, elsewhere.auxiliary_weight) == ("centre", None), "neither is there"
     kept = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "predecessor", "view": "centre"})
     assert kept.view == "centre"

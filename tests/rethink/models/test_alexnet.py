@@ -19,6 +19,5 @@ def test_it_is_torchvisions_network_with_the_published_number_of_parameters() ->
 
 
 def test_too_small_an_image_is_refused() -> None:
-    spec = complete({"dataset": "imagenet", "model": "alexnet", "image_size": 62})
     with pytest.raises(SpecError, match="image_size = 62 is not allowed: alexnet needs 63 or more"):
-        models.build_model(spec, (3, 62, 62), 10)
+        complete({"dataset": "imagenet", "model": "alexnet", "image_size": 62})

@@ -8,6 +8,7 @@ from torch import nn
 
 from rethink.errors import SpecError
 from rethink.models.wide_resnet import Block, WideResNet
+from rethink.sweep.recipes import complete
 
 
 def counted_by_hand(depth, width, classes=10):
@@ -36,7 +37,7 @@ def test_parameters_are_the_published_ones(depth, width, exact, published_millio
 @pytest.mark.parametrize("depth", [1, 4, 9, 12, 27, 29])
 def test_other_depths_are_refused(depth):
     with pytest.raises(SpecError, match=rf"depth = {depth} is not allowed: wide_resnet needs 6n \+ 4"):
-        WideResNet(3, 10, depth, width=1)
+        complete({"model": "wide_resnet", "depth": depth})
 
 
 def test_depth_counts_the_convolutions():

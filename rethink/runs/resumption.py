@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from rethink.errors import RunError
 from rethink.records.halving import Decision
-from rethink.records.record import stop_reason
+from rethink.records.record import STOP_REASONS, stop_reason
 from rethink.records.rows import Row, rows_of
 from rethink.records.run_directory import Outcome, RunDirectory
 from rethink.spec import TrialSpec
 from rethink.sweep.successive_halving import Rungs
 
+_OWN_ENDS = STOP_REASONS.keys() - {"error", "unfinished"}
 Decided = Sequence[tuple[TrialSpec, Decision]]
 
 
@@ -32,9 +33,36 @@ def given_up(decisions: Decided, outcomes: Mapping[str, Outcome]) -> list[tuple[
 def is_finished(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> bool:
     """Whether a trial's rows, none missing, lead to its own end, or to where a search gave it up.
 
-    A failed trial is tried again, and one whose rows are lost writes or trains them again.
+    A failed trial is tried again. One whose rows are lost writes them again from its checkpoint, or is trained again;
+    but see `is_left_damaged`.
     """
-    rows, stopped = _rows(run, spec), _given_up(spec, outcomes)
+    return _is_whole(spec, _rows(run, spec), outcomes) or is_left_damaged(run, spec, outcomes)
+
+
+def is_left_damaged(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, Outcome]) -> bool:
+    """Whether a trial is recorded as ended, some of its rows are damaged, and no checkpoint is there to mend them.
+
+    To train it again might take hours for a row that a hand can mend: it is named and left.
+    """
+    ended = spec.spec_id in outcomes and outcomes[spec.spec_id].stop_reason in _OWN_ENDS
+    if not ended or run.checkpoint(spec.spec_id).exists() or not any(run.rows.glob(f"{spec.spec_id}-*.jsonl")):
+        return False
+    return not _is_whole(spec, _rows(run, spec), outcomes)
+
+
+def warn_of_left(run: RunDirectory, specs: Sequence[TrialSpec], outcomes: Mapping[str, Outcome]) -> None:
+    """Say which trials are left with damaged rows, and how to have them trained again."""
+    left = [spec for spec in specs if is_left_damaged(run, spec, outcomes)]
+    if left:
+        warnings.warn(
+            f"{run.rows}: rows of {_named(left)} are lost or damaged, and no checkpoint has them. The trial has ended "
+            f"and is left as it is; take its {left[0].spec_id}-*.jsonl away to have it trained again",
+            stacklevel=2,
+        )
+
+
+def _is_whole(spec: TrialSpec, rows: Sequence[Row], outcomes: Mapping[str, Outcome]) -> bool:
+    stopped = _given_up(spec, outcomes)
     if not rows or _missing(rows):
         return False
     return stop_reason(spec, rows[-1]) is not None or (stopped is not None and rows[-1]["epoch"] >= stopped)
@@ -47,11 +75,14 @@ def warn_of_lost_rows(run: RunDirectory, left: Sequence[TrialSpec], outcomes: Ma
         rows = _rows(run, spec)
         reached = outcomes[spec.spec_id].epoch if spec.spec_id in outcomes else 0
         if _missing(rows) or (not rows and (reached or run.checkpoint(spec.spec_id).exists())):
-            lost.append(spec.name)
+            lost.append(spec)
     if lost:
-        named = f"{lost[0]} and {len(lost) - 1} more" if len(lost) > 1 else lost[0]
         remedy = "written again from the checkpoint, or the trial is trained again from its start"
-        warnings.warn(f"{run.rows}: rows of {named} are lost or damaged: {remedy}", stacklevel=2)
+        warnings.warn(f"{run.rows}: rows of {_named(lost)} are lost or damaged: {remedy}", stacklevel=2)
+
+
+def _named(specs: Sequence[TrialSpec]) -> str:
+    return specs[0].name if len(specs) == 1 else f"{specs[0].name} and {len(specs) - 1} more"
 
 
 def recorded_rungs(run: RunDirectory) -> Rungs | None:

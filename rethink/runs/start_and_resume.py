@@ -24,7 +24,7 @@ from rethink.runs.label_facts import label_facts
 from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_storage
 from rethink.runs.preparation import check_known, check_start_from, cost_of, default_name, described, prepare_all
 from rethink.runs.progress import Progress
-from rethink.runs.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_lost_rows
+from rethink.runs.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_left, warn_of_lost_rows
 from rethink.runs.trial_run import check_own_models
 from rethink.spec import TrialSpec
 from rethink.sweep.sweep import Sweep, check_sweep
@@ -88,6 +88,7 @@ def resume(run: RunDirectory) -> RunDirectory:
         run.record_outcome(spec.spec_id, "scheduler", epoch)
     outcomes, _ = run.read_outcomes()
     left = [spec for spec in record.specs if not is_finished(run, spec, outcomes)]
+    warn_of_left(run, record.specs, outcomes)
     if left:
         check_known(left, run)
         run.make_whole()

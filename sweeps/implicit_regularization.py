@@ -4,7 +4,10 @@ Reproduces the figure "Effect of Implicit Regularisation" and the paper's Figure
 train and test accuracy by epoch of the small Inception, BatchNorm on and off, no other regularizer.
 
     python sweeps/implicit_regularization.py            256 images; docs/results.md has the numbers
-    python sweeps/implicit_regularization.py --paper    CIFAR-10, on a GPU: untested
+    python sweeps/implicit_regularization.py --cifar10 --data-dir DIR
+                                                        CIFAR-10: as many images as two CPUs fit in an evening
+    python sweeps/implicit_regularization.py --paper --data-dir DIR --gpus-per-trial 0.5
+                                                        all of CIFAR-10, on a GPU: untested
 
 Expect (paper): BatchNorm makes training steadier and faster, and test accuracy a few points better; without it the
 network generalizes nearly as well.
@@ -29,6 +32,18 @@ SWEEP = Sweep(
                 "replicate": range(5),
                 "max_epochs": 120,
                 "test_every": 4,
+            }
+        ],
+        "cifar10": [
+            {
+                "dataset": "cifar10",
+                "model": "inception_small",
+                "batch_norm": [True, False],
+                "train_samples": 2000,
+                "learning_rate": 0.03,  # without BatchNorm it did not learn at 0.1
+                "replicate": range(3),
+                "max_epochs": 150,
+                "test_every": 5,
             }
         ],
         "paper": [

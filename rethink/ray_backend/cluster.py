@@ -228,8 +228,8 @@ def most_slots(resources: Mapping[str, float]) -> int:
 
 def most_on_one_device(resources: Mapping[str, float]) -> int:
     """How many trials may run at once on one machine, or share one GPU if they train on GPUs; at least 1."""
-    if resources["gpu"]:
-        return max(1, int(1 / resources["gpu"]))
+    if resources.get("gpu"):
+        return int(1 / resources["gpu"])
     machines = [*_present(), *(machine for machine, _ in _startable())]
     return max(1, *(_slots_of(machine, resources) for machine in machines))
 

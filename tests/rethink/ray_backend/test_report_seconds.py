@@ -53,6 +53,7 @@ def test_trials_that_wait_for_a_slot_make_no_report_rarer(
         raise Made(made["report_seconds"])
 
     monkeypatch.setattr(tuner.cluster, "most_slots", lambda resources: slots)
+    monkeypatch.setattr(tuner.cluster, "most_on_one_device", lambda resources: slots)
     monkeypatch.setattr(tuner, "TrialSettings", settings)
     run = RunDirectory(tmp_path)
     run.create(made_record())

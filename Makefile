@@ -25,8 +25,7 @@ demo: $(READY)
 	$(VENV)/bin/python sweeps/label_corruption.py --demo
 
 test: $(READY) test-packages lint
-	$(PARALLEL) -m 'not program'
-	$(VENV)/bin/python -m pytest -m 'program and not cluster'
+	$(PARALLEL)
 
 test-fast: $(READY) test-packages
 	$(PARALLEL) -m 'not program and not slow'

@@ -37,11 +37,12 @@ WHOLE_PROGRAMS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole programs."""
+    """Mark the tests of whole programs, and run them first: the short ones then fill what time is left beside them."""
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(WHOLE_PROGRAMS):
             item.add_marker(pytest.mark.program)
+    items.sort(key=lambda item: item.get_closest_marker("program") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ from analysis.schema.typed_frames import typed
 from analysis.statistics.censored_median import censored_median
 from analysis.statistics.changed_labels import changed_labels
 from analysis.statistics.float_columns import floats
-from analysis.statistics.intervals import Interval, interval_of_tested_gap, interval_of_tested_mean
+from analysis.statistics.intervals import Interval, interval_of_tested_mean
 from analysis.statistics.survival import Estimate, kaplan_meier, median_epochs, restricted_mean
 
 NEVER_FITS = ("diverged", "contradiction")  # whatever the number of epochs
@@ -66,10 +66,7 @@ def _needed(trials: pd.DataFrame) -> _Cell:
     ended = ~trials["stop_reason"].isin(NO_RESULT)
     return {
         **{name: trials[name].to_numpy(dtype=object) for name in ("status", "stop_reason")},
-        **{
-            name: trials[name].to_numpy(dtype=np.int64)
-            for name in ("epochs", "max_epochs", "test_images", "damaged_lines")
-        },
+        **{name: trials[name].to_numpy(dtype=np.int64) for name in _COUNTS},
         "horizon": floats(trials["horizon"]),
         "labels_changed": floats(trials["labels_changed"]),
         "fitted": trials["fitted"].to_numpy(dtype=np.bool_),
@@ -95,10 +92,10 @@ def _statistics(cell: _Cell) -> dict[str, Any]:
         "unfinished": status["unfinished"] + status["not started"],
         **_epochs_to_fit(cell),
         **_survival(cell, biased=why_unfitted["scheduler"] > 0),
-        **_mean_and_spread("test_error", error, interval_of_tested_mean(error, images)),
+        **_mean_and_spread("test_error", error, interval_of_tested_mean(error, error, images)),
         "test_error_min": _least(error),
         "test_error_max": _greatest(error),
-        **_mean_and_spread("gap", gap, interval_of_tested_gap(gap, cell["test_error"][measured], images)),
+        **_mean_and_spread("gap", gap, interval_of_tested_mean(gap, cell["test_error"][measured], images)),
         "minutes": None if np.isnan(cell["seconds"]).any() else cell["seconds"].sum() / 60,
         "damaged_lines": cell["damaged_lines"].sum(),
     }

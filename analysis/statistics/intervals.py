@@ -34,27 +34,23 @@ def mean_interval(values: "Sequence[float] | npt.NDArray[Any]") -> Interval:
     return middle - half, middle + half
 
 
-def interval_of_tested_mean(shares: "Sequence[float] | npt.NDArray[Any]", images: int) -> Interval:
-    """The interval of the mean of error shares that were counted on the same test images.
+def interval_of_tested_mean(
+    values: "Sequence[float] | npt.NDArray[Any]", errors: "Sequence[float] | npt.NDArray[Any]", images: int
+) -> Interval:
+    """The interval of the mean of test errors, or of what grows by as much as they do, such as generalization gaps.
+
+    Args:
+        values: Of the trials.
+        errors: Their test errors, all counted on the same images.
+        images: Number of test images.
 
     (None, None) for fewer than two values: nothing tells how replicates differ.
     """
-    interval = mean_interval(shares)
-    if interval == NO_INTERVAL:
-        return NO_INTERVAL
-    mean = float(np.mean(shares))
-    return _together(mean, interval, _around(mean, share_interval(mean, images)))
-
-
-def interval_of_tested_gap(
-    gaps: "Sequence[float] | npt.NDArray[Any]", errors: "Sequence[float] | npt.NDArray[Any]", images: int
-) -> Interval:
-    """The same of the mean of train accuracies minus test accuracies, given the test errors of the same trials."""
-    interval = mean_interval(gaps)
+    interval = mean_interval(values)
     if interval == NO_INTERVAL:
         return NO_INTERVAL
     error = float(np.mean(errors))
-    return _together(float(np.mean(gaps)), interval, _around(error, share_interval(error, images)))
+    return _together(float(np.mean(values)), interval, _around(error, share_interval(error, images)))
 
 
 def interval_of_tested_difference(

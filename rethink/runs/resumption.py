@@ -10,6 +10,7 @@ from rethink.records.rows import Row, rows_of
 from rethink.records.run_directory import Outcome, RunDirectory
 from rethink.spec import TrialSpec
 from rethink.sweep.successive_halving import Rungs
+from rethink.weights.checkpoints import Checkpoints
 
 _OWN_ENDS = STOP_REASONS.keys() - {"error", "unfinished"}
 Decided = Sequence[tuple[TrialSpec, Decision]]
@@ -45,7 +46,9 @@ def is_left_damaged(run: RunDirectory, spec: TrialSpec, outcomes: Mapping[str, O
     To train it again might take hours for a row that a hand can mend: it is named and left.
     """
     ended = spec.spec_id in outcomes and outcomes[spec.spec_id].stop_reason in _OWN_ENDS
-    if not ended or run.checkpoint(spec.spec_id).exists() or not any(run.rows.glob(f"{spec.spec_id}-*.jsonl")):
+    checkpoints = Checkpoints(run.checkpoint(spec.spec_id))
+    has_checkpoint = checkpoints.newest.exists() or checkpoints.previous.exists()
+    if not ended or has_checkpoint or not any(run.rows.glob(f"{spec.spec_id}-*.jsonl")):
         return False
     return not _is_whole(spec, _rows(run, spec), outcomes)
 

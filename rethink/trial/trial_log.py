@@ -39,10 +39,12 @@ class TrialLog:
     def close(self, last: Record | None) -> None:
         """Close the files; `last` is the record where the trial stands."""
         rows, board, self._rows, self._board = self._rows, self._board, None, None
-        if rows:
-            rows.close()
-        if board:
-            board.close(last)
+        try:
+            if rows:
+                rows.close()
+        finally:
+            if board:
+                board.close(last)
 
     def _append_row(self, record: Record) -> None:
         if self._rows is None:

@@ -7,7 +7,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from analysis.statistics.intervals import (
     interval_of_tested_difference,
-    interval_of_tested_gap,
     interval_of_tested_mean,
     mean_interval,
     share_interval,
@@ -48,21 +47,19 @@ def test_the_interval_of_a_share_is_wilsons(errors, images):
 def test_of_infinitely_many_images_only_the_replicates_part_is_left():
     errors = [0.2, 0.25, 0.21]
     endless, plain = 10**12, mean_interval(errors)
-    assert interval_of_tested_mean(errors, endless) == pytest.approx(plain, abs=1e-5)
-    assert interval_of_tested_gap(errors, errors, endless) == pytest.approx(plain, abs=1e-5)
+    assert interval_of_tested_mean(errors, errors, endless) == pytest.approx(plain, abs=1e-5)
     assert interval_of_tested_difference(errors, 0.5, 0.5, endless) == pytest.approx(plain, abs=1e-5)
 
 
 def test_equal_replicates_leave_the_test_sets_part():
-    assert interval_of_tested_mean([0.2, 0.2], 500) == pytest.approx(share_interval(0.2, 500))
+    assert interval_of_tested_mean([0.2, 0.2], [0.2, 0.2], 500) == pytest.approx(share_interval(0.2, 500))
     low, high = share_interval(0.2, 500)
-    assert interval_of_tested_gap([0.8, 0.8], [0.2, 0.2], 500) == pytest.approx((0.6 + low, 0.6 + high))
+    assert interval_of_tested_mean([0.8, 0.8], [0.2, 0.2], 500) == pytest.approx((0.6 + low, 0.6 + high))
 
 
 @pytest.mark.parametrize("values", [[], [0.5]])
 def test_one_replicate_has_no_interval_whatever_the_test_set(values):
-    assert interval_of_tested_mean(values, 100) == (None, None)
-    assert interval_of_tested_gap(values, values, 100) == (None, None)
+    assert interval_of_tested_mean(values, values, 100) == (None, None)
     assert interval_of_tested_difference(values, 0.5, 0.5, 100) == (None, None)
 
 
@@ -74,7 +71,10 @@ def test_it_covers_the_error_on_images_of_the_kind_where_students_alone_does_not
         hard = rng.random(images) < 0.3  # of which 90% mislead, of the others 3/70
         chance = np.where(hard, 0.9, 0.03 / 0.7)
         errors = (rng.random((replicates, images)) < chance).mean(1) + rng.normal(0, 0.01, replicates)
-        for name, (low, high) in (("t", mean_interval(errors)), ("both", interval_of_tested_mean(errors, images))):
+        for name, (low, high) in (
+            ("t", mean_interval(errors)),
+            ("both", interval_of_tested_mean(errors, errors, images)),
+        ):
             covered[name] += low < true < high
     assert covered["t"] / 1500 < 0.9
     assert covered["both"] / 1500 > 0.94

@@ -91,6 +91,7 @@ def _is_moved(spec: TrialSpec, wanted: Wanted) -> bool:
 
 def _key(spec: TrialSpec, wanted: Wanted) -> Hashable:
     """Equal for samples with the same pixels, whatever their labels."""
-    pixels = None if wanted.pixels is None else (wanted.pixels.kind, wanted.pixels.key)
+    corrupted = wanted.pixels is not None and wanted.pixels.kind != "none"
+    pixels = (wanted.pixels.kind, wanted.pixels.key) if wanted.pixels is not None and corrupted else None
     view = (spec.image_size, spec.normalization, spec.view, _is_moved(spec, wanted))
     return wanted.stream.beton, pixels, view, wanted.indices.tobytes()

@@ -194,7 +194,7 @@ def test_the_next_trial_reads_only_what_differs(prepared: PreparedData, monkeypa
 
     train, test = 150, 1000
     assert reads() == [train, test]
-    assert reads(label_corruption=1.0, seed=3) == []
+    assert reads(label_corruption=1.0, seed=3, corruption_seed=2) == []
     assert reads(subset_seed=1) == [train]
     assert reads(subset_seed=1, pixel_corruption="gaussian") == [train, test]
     assert reads(subset_seed=1, pixel_corruption="gaussian", corruption_seed=1) == [train, test]

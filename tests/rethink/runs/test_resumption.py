@@ -82,9 +82,11 @@ def test_with_its_checkpoint_or_without_its_files_it_is_made_again(
 ) -> None:
     damage(rows_file(run))
     assert not is_left(run)
-    run.checkpoint(ENDED.spec_id).touch()
-    assert is_left(run)
-    run.checkpoint(ENDED.spec_id).unlink()
+    newest = run.checkpoint(ENDED.spec_id)
+    for checkpoint in (newest, newest.with_name(f"{newest.name}.previous")):
+        checkpoint.touch()
+        assert is_left(run)
+        checkpoint.unlink()
     rows_file(run).unlink()
     assert is_left(run)
 

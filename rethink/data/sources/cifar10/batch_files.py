@@ -1,6 +1,7 @@
 """The two versions that cs.toronto.edu publishes as six files of batches: pickled (for Python) and binary."""
 
 import hashlib
+import io
 import pickle
 import tarfile
 import zlib
@@ -72,8 +73,8 @@ class BatchFiles:
                 for name in names:
                     yield name, _checked(place / name, published)
                 return
-            _checked(place, published)
-            with open_plain(place) as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
+            content = io.BytesIO(_checked(place, published))  # the file may be another one by now
+            with tarfile.open(fileobj=content, mode="r:gz") as archive:
                 for name in names:
                     member = archive.extractfile(f"{self.folder}/{name}")
                     if member is None:

@@ -60,12 +60,17 @@ class PackedRun:
 def pack(record: RunRecord, trials: pd.DataFrame, epochs: pd.DataFrame, path: Path) -> None:
     """Write the frames of one run, and its run.json without folders of this machine. Raises OSError."""
     options = dataclasses.replace(record.options, data_dir=None, cache_dir=None)
-    command = _FOLDERS.sub(r"\1DIR", record.command)
+    command = without_folders(record.command)
     public = to_json(msgspec.structs.replace(record, options=options, command=command))
     sink = pa.BufferOutputStream()
     table = to_table(trials, epochs).replace_schema_metadata({_RUN: public, _DIGEST: _digest(public)})
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True, store_schema=True)
     replace_file(path, sink.getvalue().to_pybytes())
+
+
+def without_folders(command: str) -> str:
+    """A command line whose options name no folder of this machine."""
+    return _FOLDERS.sub(r"\1DIR", command)
 
 
 def _whole(metadata: Mapping[bytes, bytes]) -> bytes:

@@ -19,6 +19,7 @@ from analysis.figures.paper_curves import MakeFigure
 from analysis.figures.svg import embedded
 from analysis.frames import Frames, load
 from analysis.grouping.comparisons import Comparisons
+from analysis.reading.packed_run import without_folders
 from analysis.reading.run_facts import Runs, created, read_runs
 from analysis.reading.runs import open_runs
 from analysis.report.example_images import example_images
@@ -187,7 +188,7 @@ def _reproduction(name: str, run: RunRecord, trials: pd.DataFrame) -> dict[str, 
 def _command(recorded: str) -> str:
     """What was typed, without the folders of this machine."""
     try:
-        program, *arguments = shlex.split(recorded)
+        program, *arguments = shlex.split(without_folders(recorded))
     except ValueError:  # altered or empty
         return recorded
     if Path(program).name == "__main__.py":

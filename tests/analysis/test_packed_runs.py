@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +95,9 @@ def test_figures_tables_answers_and_reports_are_the_runs_own(
     assert "tables.md" in files[0]
     assert answers[0] == answers[1]
     assert [cell["n"] for cell in answers[0]] == [4, 4]
-    of_the_run = shlex.join(shlex.split(COMMAND)).replace("'", "&#39;")
-    in_common = reports[0].replace(of_the_run, shlex.join(shlex.split(PUBLIC))).replace("no error file", "not packed")
-    assert in_common == reports[1]
+    assert reports[0].replace("no error file", "not packed") == reports[1]
+    assert "/home" not in reports[1]
+    assert PUBLIC in reports[1]
 
 
 def test_what_would_be_written_beside_it_needs_a_place(packed: Path) -> None:

@@ -17,7 +17,7 @@ CLUSTER_TEST_PACKAGES := curl iproute2 openssh-client openssh-server rsync tmux
 VENV := .venv
 EXTRA := dev
 READY := $(VENV)/.ready
-PARALLEL = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
+PARALLEL = $(VENV)/bin/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast lint bench cluster-test packages test-packages cluster-test-packages
 

@@ -1,5 +1,6 @@
 """The optimizers by name: torch's SGD, and RMSprop as Inception V3 was trained with it."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,10 +20,24 @@ def make_optimizer(spec: TrialSpec, parameters: Iterable[nn.Parameter]) -> Optim
     }
     if spec.optimizer == "rmsprop":
         return TensorFlowRMSprop(parameters, **settings)
-    return torch.optim.SGD(parameters, **settings, fused=True)
+    return SGD(parameters, **settings, fused=True)
 
 
-class TensorFlowRMSprop(Optimizer):
+class _WithoutCompiler(Optimizer):
+    """torch's Optimizer without the decorators that import torch's compiler: 1.5 s of a process that never uses it."""
+
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    state_dict = inspect.unwrap(Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
+
+
+class SGD(_WithoutCompiler, torch.optim.SGD):
+    """torch's SGD."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
+
+
+class TensorFlowRMSprop(_WithoutCompiler):
     """RMSprop with momentum as TensorFlow computes it, with Inception V3's constants: decay 0.9, ε = 1.
 
     s ← 0.9 s + 0.1 g²;  m ← momentum · m + lr · g / √(s + ε);  w ← w − m, from s = 1 and m = 0 (Szegedy et al.,

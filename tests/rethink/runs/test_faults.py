@@ -65,8 +65,7 @@ def test_a_worker_killed_in_mid_sweep_changes_no_row(
 ) -> None:
     run = RunDirectory(tmp_path / "run")
     process = start_sweep([*SWEEP, *SEEDS, "--name", "run"], tmp_path, cache_dir)
-    wait_for(lambda: bool(running(run)))
-    victim, pid = running(run)[0]
+    victim, pid = wait_for(lambda: running(run))[0]
     os.kill(pid, signal.SIGKILL)
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output

@@ -1,5 +1,8 @@
 """The optimizers against their formulas, computed here in NumPy."""
 
+import subprocess
+import sys
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -63,3 +66,38 @@ def test_the_spec_chooses() -> None:
               for name in ("sgd", "rmsprop")}  # fmt: skip
     assert isinstance(chosen["sgd"], torch.optim.SGD)
     assert isinstance(chosen["rmsprop"], TensorFlowRMSprop)
+
+
+def test_sgd_steps_as_torchs_own_bit_for_bit() -> None:
+    start = torch.from_numpy(np.random.default_rng(0).normal(size=(7, 5))).float()
+    weights = [nn.Parameter(start.clone()) for _ in range(2)]
+    settings = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3}
+    spec = complete({"model": "mlp_1x512", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-3})
+    ours, torchs = make_optimizer(spec, [weights[0]]), torch.optim.SGD([weights[1]], **settings, fused=True)
+    for number in range(5):
+        for weight, optimizer in zip(weights, (ours, torchs), strict=True):
+            weight.grad = weight.detach() * (number - 2)
+            optimizer.step()
+    assert torch.equal(*weights)
+    assert not torch.equal(weights[0], start)
+    momenta = [optimizer.state_dict()["state"][0]["momentum_buffer"] for optimizer in (ours, torchs)]
+    assert torch.equal(*momenta)
+    assert ours.state_dict()["param_groups"] == torchs.state_dict()["param_groups"]
+
+
+STEPS = """
+import sys, torch
+from rethink.sweep.recipes import complete
+from rethink.training.learner import Learner
+for fields in ({"model": "mlp_1x512"}, {"model": "mlp_1x512", "optimizer": "rmsprop"}):
+    learner = Learner(complete(fields), (3, 28, 28), 10, torch.device("cpu"))
+    learner.step(torch.zeros(2, 3, 28, 28), torch.zeros(2, dtype=torch.int64), 0)
+    learner.load_state_dict(learner.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_training_does_not_import_torchs_compiler() -> None:
+    """It would take 1.5 s of every process that trains."""
+    ended = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("False\n", "")

@@ -23,7 +23,7 @@ def epochs_figure(trials: pd.DataFrame, subtitle: str, across: int = style.ACROS
     lines = lines_of(trials, "n")
     begun = trials[trials["epochs"] > 0]  # a trial without an epoch has no place on the axis; the note counts it
     published = with_published(lines)
-    panels = ["ours", "published (the predecessor), CIFAR-10"] if published else [""]
+    panels = ["ours", "published (the original project), CIFAR-10"] if published else [""]
     note = _NOTE + (_PUBLISHED_NOTE if published else "")
     note += _TYPED_IN if any((line.published["model"] == "alexnet").any() for line in published) else ""
     title = "Epochs to converge vs label corruption level"

@@ -16,8 +16,8 @@ _NOTE = (
     "open triangles: trials that ended without fitting the training set."
 )
 _PUBLISHED_NOTE = (
-    " Faint crosses: published (the predecessor), same model, 50,000 CIFAR-10 images, at the epoch that was best on "
-    "the test set, not at the fit, test labels corrupted too."
+    " Faint crosses: published (the original project), same model, 50,000 CIFAR-10 images, at the epoch that was best "
+    "on the test set, not at the fit, test labels corrupted too."
 )
 
 

@@ -45,11 +45,11 @@ class Line:
 
     @property
     def published(self) -> pd.DataFrame:
-        """The predecessor's rows for this line's model, in order of level; none for a model that it did not run.
+        """The original project's rows for this line's model, in order of level; none for a model that it did not run.
 
         Its errors are those of the epoch best on the test set; one of AlexNet's epochs was typed in by hand.
         """
-        table = read("predecessor_label_corruption").table
+        table = read("original_label_corruption").table
         return table[table["model"] == str(self.trials["model"].iloc[0])]
 
     def dots(self, axes: Axes, trials: pd.DataFrame, values: "pd.Series[Any]", *, fitted: bool) -> None:

@@ -1,4 +1,4 @@
-"""The predecessor's curves: inputs, BatchNorm, explicit regularizers, ImageNet; each if there are trials for it."""
+"""The original project's curves: inputs, BatchNorm, regularizers, ImageNet; each if there are trials for it."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from analysis.figures import style
 from analysis.figures.learning_curves import Axis, PublishedCurves, Subject, curves_figure
-from analysis.grouping.comparisons import PREDECESSORS_VARIANTS, Comparisons
+from analysis.grouping.comparisons import ORIGINAL_VARIANTS, Comparisons
 from analysis.published import read
-from analysis.published.variants import predecessor_variants
+from analysis.published.variants import original_variants
 
 STEPS = Axis("steps", "steps")
 THOUSAND_STEPS = Axis("steps", "thousand steps", unit=1000)
@@ -51,7 +51,7 @@ def curve_figures(found: Comparisons, scale_of: Scale, across: int = style.ACROS
         yield "explicit_regularization", figure
     for name, imagenet in found.imagenet.items():
         title, ends = (
-            (EXPLICIT, _published_variants()) if name == PREDECESSORS_VARIANTS else (f"{EXPLICIT} (Table 2)", None)
+            (EXPLICIT, _published_variants()) if name == ORIGINAL_VARIANTS else (f"{EXPLICIT} (Table 2)", None)
         )
         subject, scale = Subject(title, *imagenet), scale_of(imagenet[0])
         yield name, partial(curves_figure, subject, found.epochs, THOUSAND_STEPS, [TRAIN, TEST], scale, ends, across)
@@ -70,21 +70,21 @@ def _published_inputs() -> PublishedCurves:
 
 
 def _published_norm() -> PublishedCurves:
-    table = read("predecessor_batch_norm").table
+    table = read("original_batch_norm").table
     points = {}
     for name, flag in (("BatchNorm on", "yes"), ("BatchNorm off", "no")):
         own = table[table["batch_norm"] == flag]
         epochs = own["epoch"].astype(float).tolist()
         points[name] = [(epochs, own[column].tolist()) for column in ("train_accuracy", "test_accuracy")]
-    return PublishedCurves("published (the predecessor): CIFAR-10, n = 1", "epochs", points)
+    return PublishedCurves("published (the original project): CIFAR-10, n = 1", "epochs", points)
 
 
 def _published_variants() -> PublishedCurves:
     points = {}
-    for name, ends in predecessor_variants().items():
+    for name, ends in original_variants().items():
         steps, train, test = (list(values) for values in zip(*ends, strict=True))
         thousands = [number / THOUSAND_STEPS.unit for number in steps]
         points[name] = [(thousands, train), (thousands, test)]
     return PublishedCurves(
-        "published (the predecessor): ImageNet, Inception V3, n = 1", THOUSAND_STEPS.label, points, ends=True
+        "published (the original project): ImageNet, Inception V3, n = 1", THOUSAND_STEPS.label, points, ends=True
     )

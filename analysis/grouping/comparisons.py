@@ -15,12 +15,12 @@ from analysis.grouping.conditions import (
     condition,
     imagenet_variants,
     on_imagenet,
-    predecessor_variant,
+    original_variant,
     regularizers,
 )
-from analysis.published.variants import predecessor_variants
+from analysis.published.variants import original_variants
 
-PREDECESSORS_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
+ORIGINAL_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
 
 
 # Trials, the line of each, the lines in their order, and the fields that tell them apart.
@@ -84,13 +84,13 @@ def regularizers_of(trials: pd.DataFrame) -> Chosen | None:
 
 
 def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
-    """ImageNet trials on true labels and pixels, by the figure's name: the predecessor's variants, and the others."""
+    """ImageNet trials on true labels and pixels, by the figure's name: the original project's variants, and others."""
     chosen = trials[(condition(trials) == CONDITIONS[0]) & on_imagenet(trials)]
-    first = predecessor_variants()
-    is_predecessors = [predecessor_variant(trial) in first for trial in chosen.to_dict("records")]
+    first = original_variants()
+    is_original = [original_variant(trial) in first for trial in chosen.to_dict("records")]
     parts = {
-        PREDECESSORS_VARIANTS: (chosen[is_predecessors], [*first]),
-        "imagenet_table_2": (chosen[[not own for own in is_predecessors]], []),
+        ORIGINAL_VARIANTS: (chosen[is_original], [*first]),
+        "imagenet_table_2": (chosen[[not own for own in is_original]], []),
     }
     return {name: _variants(own, known) for name, (own, known) in parts.items() if len(own)}
 
@@ -98,8 +98,8 @@ def imagenet_of(trials: pd.DataFrame) -> dict[str, Chosen]:
 def _variants(trials: pd.DataFrame, known: list[str]) -> Chosen:
     """Lines by toggles, the known ones first, whether there are trials of them or not."""
     lines = imagenet_variants(trials)
-    # One variant may be trained for longer, as the predecessor's was: its curve is longer, but stays in the same panel.
-    # A random resized crop has its own view.
+    # One variant may be trained for longer, as the original project's was: its curve is longer, but stays in the same
+    # panel. A random resized crop has its own view.
     views = ("view",) if trials.groupby(lines)["view"].nunique().max() == 1 else ()
     order = (*known, *sorted(set(lines) - set(known)))
     return trials, lines, order, (*REGULARIZER_FIELDS, *SCHEDULE, "max_steps", *views)

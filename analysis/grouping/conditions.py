@@ -17,7 +17,7 @@ REGULARIZER_FIELDS = (
     "weight_decay",
     "dropout",
 )
-ROTATION = 25.0  # degrees at most, in the augmentation of the predecessor and of the paper's Table 4
+ROTATION = 25.0  # degrees at most, in the augmentation of the original project and of the paper's Table 4
 SCHEDULE = ("learning_rate_decay", "decay_images")
 
 
@@ -42,26 +42,22 @@ def regularizers(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def imagenet_variants(trials: pd.DataFrame) -> "pd.Series[Any]":
-    """Each trial by the toggles of the predecessor's ImageNet figure: "no augmentation + LR schedule + dropout".
+    """Each trial by the toggles of the original project's ImageNet figure: "no augmentation + LR schedule + dropout".
 
-    In the predecessor's variants the word "augmentation" stands for the predecessor's; in others its parts are named.
+    In the original project's variants the word "augmentation" stands for theirs; in others its parts are named.
     """
     several, schedules = _several(trials), {_schedule(row) for row in _rows(trials)} - {None}
     words = []
     for row in _rows(trials):
-        moves = (
-            ["augmentation"]
-            if predecessor_variant(row) and _has_predecessors_augmentation(row)
-            else _moves(row, several)
-        )
+        moves = ["augmentation"] if original_variant(row) and _has_original_augmentation(row) else _moves(row, several)
         augmented, penalties = moves or ["no augmentation"], _penalties(row, several)
         words.append([*augmented, _schedule_in_words(row, several=len(schedules) > 1), *penalties])
     return pd.Series([" + ".join(on) for on in words], index=trials.index, dtype="string")
 
 
-def predecessor_variant(trial: Mapping[Any, Any]) -> str | None:
-    """The predecessor's variant that a trial is, without strengths (all: dropout, no weight decay); None: none."""
-    augmented = _has_predecessors_augmentation(trial)
+def original_variant(trial: Mapping[Any, Any]) -> str | None:
+    """The original project's variant that a trial is, without strengths (all: dropout, no weight decay); None: none."""
+    augmented = _has_original_augmentation(trial)
     if (_moves(trial, set()) and not augmented) or trial["dropout"] == 0 or trial["weight_decay"] > 0:
         return None
     moves, schedule = "augmentation" if augmented else "no augmentation", _schedule_in_words(trial, several=False)
@@ -78,7 +74,7 @@ def augmentation_text(trial: Mapping[Any, Any]) -> str:
     return " + ".join(_moves(trial, {"crop_padding"})) or "no"
 
 
-def _has_predecessors_augmentation(trial: Mapping[Any, Any]) -> bool:
+def _has_original_augmentation(trial: Mapping[Any, Any]) -> bool:
     return _moves(trial, set()) == ["flip", _rotation(ROTATION)]
 
 

@@ -1,4 +1,4 @@
-"""The tables of ImageNet: the paper's Table 2 and the predecessor's three variants, ours beside theirs."""
+"""The tables of ImageNet: the paper's Table 2 and the original project's three variants, ours beside theirs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.captions import MISSING
 from analysis.grouping.cells import LEVEL
-from analysis.grouping.comparisons import PREDECESSORS_VARIANTS, Chosen
+from analysis.grouping.comparisons import ORIGINAL_VARIANTS, Chosen
 from analysis.grouping.conditions import (
     CONDITIONS,
     REGULARIZER_FIELDS,
@@ -15,16 +15,16 @@ from analysis.grouping.conditions import (
     augmentation_text,
     condition,
     on_imagenet,
-    predecessor_variant,
+    original_variant,
 )
 from analysis.grouping.ended_trials import ended_trials
 from analysis.published import read
-from analysis.published.variants import predecessor_variants
+from analysis.published.variants import original_variants
 from analysis.tables.cell_rows import CONDITION, NETWORK, Row, cells_of, fitted_of, network_of
 from analysis.tables.number_texts import mean_and_spread
 from analysis.tables.table import Table
 
-MODEL = "inception_v3"  # the paper's and the predecessor's; other networks have no published counterpart
+MODEL = "inception_v3"  # the paper's and the original project's; other networks have no published counterpart
 PAPERS_AUGMENTATION = "random resized crop + flip"  # this project's choice: the paper's Table 2 says only yes
 _DESCRIBING = (*CONDITION, *REGULARIZER_FIELDS, "view", "learning_rate_decay")
 _PARENTHESES = (
@@ -40,7 +40,7 @@ _TABLE_2 = (
 )
 _VARIANTS = (
     f"{_PARENTHESES}. Train accuracy: running, over the steps before the last row, as the figure has it, and over the "
-    f"whole training set; {_PART} Augmentation: flips and rotation by up to {ROTATION:g} degrees, as the predecessor's."
+    f"whole training set; {_PART} Augmentation: flips and rotation by up to {ROTATION:g} degrees, as theirs."
 )
 
 
@@ -69,15 +69,15 @@ def table_2(trials: pd.DataFrame) -> Table | None:
 
 
 def variants_table(imagenet: Mapping[str, Chosen]) -> Table | None:
-    """The predecessor's three variants: dropout, no weight decay, with augmentation and schedule or without."""
-    chosen = imagenet.get(PREDECESSORS_VARIANTS)
+    """The original project's three variants: dropout, no weight decay, with augmentation and schedule or without."""
+    chosen = imagenet.get(ORIGINAL_VARIANTS)
     if chosen is None:
         return None
     own, lines, _, _ = chosen
-    source, published = read("predecessor_imagenet_explicit_regularization").source, predecessor_variants()
+    source, published = read("original_imagenet_explicit_regularization").source, original_variants()
     rows = []
     for cell, group in sorted(cells_of(own, _DESCRIBING), key=_in_the_papers_order):
-        theirs = _of_predecessor(published[str(predecessor_variant(cell))]) if cell["model"] == MODEL else [MISSING] * 3
+        theirs = _of_original(published[str(original_variant(cell))]) if cell["model"] == MODEL else [MISSING] * 3
         running = _percent(ended_trials(group)["train_accuracy"])
         train, _, test, _ = _measured(group)
         described = [str(lines[group.index[0]]), cell["view"], fitted_of(cell), _thousands(group)]
@@ -85,7 +85,7 @@ def variants_table(imagenet: Mapping[str, Chosen]) -> Table | None:
     head = ["thousand steps", "train, running, %", "train, %", "test, %"]
     names = [*NETWORK, "variant", "view", "fitted", *head]
     names += [f"{name}, published" for name in ("thousand steps", "train", "test")]
-    title = "ImageNet, variants of the predecessor (Effect of Explicit Regularization)"
+    title = "ImageNet, variants of the original project (Effect of Explicit Regularization)"
     return Table(title, f"Published: {source}. {_VARIANTS}", names, rows)
 
 
@@ -159,7 +159,7 @@ def _with_best(value: float, best: float) -> str:
     return f"{value:.2f}" if pd.isna(best) else f"{value:.2f} ({best:.2f})"
 
 
-def _of_predecessor(points: Sequence[tuple[float, float, float]]) -> list[str]:
+def _of_original(points: Sequence[tuple[float, float, float]]) -> list[str]:
     """Thousand steps, train and test accuracy, at one point or several."""
     forms = ((1 / 1000, "g"), (100, ".2f"), (100, ".2f"))
     columns = zip(*points, strict=True)

@@ -232,11 +232,11 @@ def _levels(found: Comparisons) -> Table | None:
     trials = found.levels
     if trials.empty:
         return None
-    seed = read("predecessor_label_corruption")
-    published = seed.table.set_index(["model", "level"])
+    original = read("original_label_corruption")
+    published = original.table.set_index(["model", "level"])
     rows = []
     for cell, _ in cells_of(trials, (LEVEL,)):
-        # The predecessor's AlexNet is another network, on enlarged images: its numbers do not compare with this one's.
+        # The original project's AlexNet is another network, on enlarged images: its numbers do not compare.
         key = (cell["model"], cell[LEVEL])
         known = published.loc[key] if key in published.index else None
         theirs = [MISSING, MISSING]
@@ -254,4 +254,4 @@ def _levels(found: Comparisons) -> Table | None:
         "epochs, published",
         "test error, published",
     ]
-    return Table("Label corruption (Figures 1b, 1c)", f"Published: {seed.source}.", names, rows)
+    return Table("Label corruption (Figures 1b, 1c)", f"Published: {original.source}.", names, rows)

@@ -35,8 +35,9 @@ def _resume_weights(path: Path, argv: Sequence[str]) -> int:
     """Train on from a file of weights, in a run of its own. Returns the exit status."""
     parser = OneLineParser(
         prog="rethink resume",
-        description="Train on from a file of weights (an export, a run's checkpoint or the predecessor's .pth.tar) "
-        "in a new run: with the file's own settings, or the protocol `predecessor`, where no option says otherwise.",
+        description="Train on from a file of weights (an export, a run's checkpoint or the original project's "
+        ".pth.tar) in a new run: with the file's own settings, or the protocol `original`, where no option says "
+        "otherwise.",
     )
     _add_storage_options(parser)
     add_spec_options(parser)

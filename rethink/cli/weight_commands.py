@@ -38,7 +38,7 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     exported.add_argument("trial", help="spec id, the beginning of one, or name of the trial")
     exported.add_argument("--output", type=folder, help="folder of the two files (default: exports/ in the run)")
     evaluated = commands.add_parser("evaluate", help="top-1 and top-5 accuracy of a file of weights, train and test")
-    evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the predecessor's .pth.tar")
+    evaluated.add_argument("file", type=Path, help="an export, a run's checkpoint, or the original project's .pth.tar")
     evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
     add_field_options(evaluated, EVALUATED_ON, "what it is evaluated on (default: what the file says)")
     add_run_options(evaluated, PLACES)

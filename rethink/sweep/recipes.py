@@ -27,7 +27,7 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
     # The scripts of the project that this one repeats: batches of 32, the whole image resized to 299 pixels a side,
     # pixels by ImageNet's mean and deviation, the auxiliary loss computed and then overwritten. Their augmentation is
     # flips and rotation by up to 25 degrees (sweeps/imagenet_regularization.py).
-    "predecessor": {
+    "original": {
         "optimizer": "sgd",
         "batch_size": 32,
         "learning_rate": 0.1,

@@ -5,7 +5,7 @@ from typing import Any
 
 from rethink.sweep.recipes import PROTOCOLS, STORED_FORM
 from rethink.sweep.sweep import Sweep
-from rethink.weights.evaluation import PREDECESSORS_NETWORK
+from rethink.weights.evaluation import ORIGINAL_NETWORK
 from rethink.weights.weight_file import WeightFile
 
 
@@ -15,7 +15,7 @@ def sweep_from(file: WeightFile, fields: Collection[str] = ()) -> Sweep:
     What belongs to another protocol or data set than those asked for is left open.
     """
     if file.spec is None:
-        block: dict[str, Any] = dict(PREDECESSORS_NETWORK)
+        block: dict[str, Any] = dict(ORIGINAL_NETWORK)
     else:
         recipe = {name for recipe in PROTOCOLS.values() for name in recipe} if "protocol" in fields else set()
         form = set(STORED_FORM) if "dataset" in fields else set()

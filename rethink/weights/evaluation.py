@@ -21,7 +21,7 @@ from rethink.weights.compatibility import check_weights_fit
 from rethink.weights.weight_file import WeightFile
 
 # For a file that does not say what it holds.
-PREDECESSORS_NETWORK = {"protocol": "predecessor", "dataset": "imagenet", "model": "inception_v3"}
+ORIGINAL_NETWORK = {"protocol": "original", "dataset": "imagenet", "model": "inception_v3"}
 _OF_TRAINING = (
     "random_crop",
     "crop_padding",
@@ -46,12 +46,12 @@ class Evaluated(NamedTuple):
 
 
 def spec_to_evaluate(file: WeightFile, fields: Mapping[str, Any]) -> TrialSpec:
-    """The file's own spec with these fields replaced; a file without a spec is the predecessor's Inception V3.
+    """The file's own spec with these fields replaced; a file without a spec is the original project's Inception V3.
 
     So the network sees images as in training, unaugmented. Raises SpecError for a field that does not fit.
     """
     if file.spec is None:
-        return complete({**PREDECESSORS_NETWORK, **fields})
+        return complete({**ORIGINAL_NETWORK, **fields})
     left_out = set(_OF_TRAINING)
     if fields.get("dataset", file.spec.dataset) != file.spec.dataset:
         left_out.update(_OF_THE_DATA_SET)
@@ -63,7 +63,8 @@ def maker_notes(file: WeightFile) -> list[str]:
     if file.spec is not None:
         return []
     return [
-        f"{file.path} does not say how it was trained: by the predecessor's scripts, where no option says otherwise"
+        f"{file.path} does not say how it was trained: by the original project's scripts, "
+        "where no option says otherwise"
     ]
 
 

@@ -25,20 +25,20 @@ from rethink.weights.weight_file import (
     of_state,
 )
 
-PREDECESSORS_KEYS = (
+ORIGINAL_KEYS = (
     "model_state_dict",
     "optimizer_state_dict",
     "epoch",
     "step_count",
-)  # what is read from the predecessor's form
+)  # what is read from the original project's form
 
 
-_KEYS = ", ".join(PREDECESSORS_KEYS)
+_KEYS = ", ".join(ORIGINAL_KEYS)
 KINDS = f"an export ({EXPORT_SUFFIX} with its .json), a run's checkpoint (.pt) or a dict with {_KEYS}"
 
 
 class _PredecessorsFile(msgspec.Struct):
-    """The fields that are read from the predecessor's form."""
+    """The fields that are read from the original project's form."""
 
     model_state_dict: dict[str, torch.Tensor]
     optimizer_state_dict: _Optimizer
@@ -58,7 +58,7 @@ def read_weights(path: Path) -> WeightFile:
                 return _read_export(path, file)
             if ends_like_checkpoint(file):
                 return of_state(path, *read_checkpoint(path, TrialState))
-            return _read_predecessors(path, file)
+            return _read_original(path, file)
     except OSError as error:
         raise SpecError(f"cannot read {path} ({error.strerror})") from error
 
@@ -85,14 +85,14 @@ def _read_export(path: Path, file: BufferedReader) -> WeightFile:
     return weights
 
 
-def _read_predecessors(path: Path, file: BufferedReader) -> WeightFile:
+def _read_original(path: Path, file: BufferedReader) -> WeightFile:
     file.seek(0)
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     content = load_tensors(path, file, KINDS)
     if isinstance(content, dict) and "training" in content:
         raise SpecError(f"{path} is refused: it is a checkpoint that was altered, or cut: its checksum is missing")
-    if not isinstance(content, dict) or not all(key in content for key in PREDECESSORS_KEYS):
+    if not isinstance(content, dict) or not all(key in content for key in ORIGINAL_KEYS):
         raise SpecError(f"{path} is refused: it is not {KINDS}")
     seed = _as(_PredecessorsFile, path, content)
     model = {name.removeprefix("module."): tensor for name, tensor in seed.model_state_dict.items()}

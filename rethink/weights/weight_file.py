@@ -1,4 +1,4 @@
-"""Files of weights: exports, a run's checkpoints, the predecessor's .pth.tar. Reading one never runs code from it."""
+"""Files of weights: exports, checkpoints, the original project's .pth.tar. Reading one never runs code from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ def rows_by_steps(steps: Sequence[int], length: int, fit: int | None = None, **c
 
 
 def imagenet_spec(**changes: Any) -> TrialSpec:
-    """The predecessor's variant with augmentation, schedule and dropout, for 40 steps."""
+    """The original project's variant with augmentation, schedule and dropout, for 40 steps."""
     values = {
         **{"dataset": "imagenet", "image_size": 299, "jpeg_quality": 90, "max_side": 400, "model": "inception_v3"},
         **{"normalization": "unit", "optimizer": "rmsprop", "learning_rate": 0.045, "learning_rate_decay": 0.94},

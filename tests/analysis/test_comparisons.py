@@ -184,7 +184,7 @@ def test_steps_below_a_loss_are_the_first_rows_that_are(tmp_path: Path) -> None:
 
 def test_published_numbers_name_their_source() -> None:
     names = ("paper_table1_cifar10", "paper_table4_random_labels", "peer_fig1a_thresholds")
-    for name in (*names, "predecessor_batch_norm", "predecessor_label_corruption"):
+    for name in (*names, "original_batch_norm", "original_label_corruption"):
         assert "CIFAR-10" in read(name).source
     table = read("paper_table1_cifar10").table
     assert table["test_accuracy"].max() == 89.31

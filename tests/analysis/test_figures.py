@@ -78,7 +78,7 @@ def test_published_epochs_stand_beside_ours_and_published_errors_among_them(run)
     ours, theirs = epochs_figure(trials, "made").axes
     (line,) = theirs.lines
     assert list(line.get_xdata()) == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert list(line.get_ydata()) == [30, 45, 64, 83, 91, 86]  # MLP-512, from the predecessor's logs
+    assert list(line.get_ydata()) == [30, 45, 64, 83, 91, 86]  # MLP-512, from the original project's logs
     assert list(theirs.get_xticks()) == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert list(ours.get_xticks()) == [0, 0.5, 1]
     assert "95%" in theirs.get_ylabel()

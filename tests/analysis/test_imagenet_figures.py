@@ -29,7 +29,7 @@ from rethink.records.run_directory import RunDirectory
 
 OFF: dict[str, Any] = {"flip": False, "rotation": 0}
 RESIZED: dict[str, Any] = {"view": "centre", "random_resized_crop": True, "flip": True, "rotation": 0}
-PREDECESSORS: list[dict[str, Any]] = [{}, OFF, {**OFF, "learning_rate_decay": 1}]
+ORIGINALS: list[dict[str, Any]] = [{}, OFF, {**OFF, "learning_rate_decay": 1}]
 NAMES = [
     "augmentation + LR schedule + dropout",
     "no augmentation + LR schedule + dropout",
@@ -87,7 +87,7 @@ def test_variants_are_told_by_augmentation_schedule_and_dropout(tmp_path: Path) 
         {**RESIZED, "flip": False, "dropout": 0},
         {**OFF, "random_crop": True, "crop_padding": 0},
     ]
-    trials = load(made(tmp_path, [*PREDECESSORS, *further]).root).trials
+    trials = load(made(tmp_path, [*ORIGINALS, *further]).root).trials
     assert imagenet_variants(trials).tolist() == [
         *NAMES,
         "flip + rotation 25° + LR schedule + weight decay + dropout",
@@ -119,7 +119,7 @@ def test_strengths_and_schedules_that_differ_are_no_one_line(tmp_path: Path) -> 
 
 
 def test_three_variants_are_six_lines_against_thousand_steps_beside_the_published_ends(tmp_path: Path) -> None:
-    figures = figures_of(made(tmp_path, PREDECESSORS))
+    figures = figures_of(made(tmp_path, ORIGINALS))
     assert list(figures) == ["imagenet_regularization"]
     figure = figures["imagenet_regularization"]
     ours, theirs = figure.axes
@@ -141,7 +141,7 @@ def test_three_variants_are_six_lines_against_thousand_steps_beside_the_publishe
     }
     color = {name: line.get_color() for name, line in zip(NAMES, lines[::2], strict=True)}
     expected = set()
-    for row in read("predecessor_imagenet_explicit_regularization").table.to_dict("records"):
+    for row in read("original_imagenet_explicit_regularization").table.to_dict("records"):
         name = row["variant"].replace("_", " ").replace("lr", "LR").replace("+", " + ")
         for column, is_open in (("train_accuracy", False), ("test_accuracy", True)):
             expected.add((row["steps"] / 1000, row[column], color[name], is_open))
@@ -150,7 +150,7 @@ def test_three_variants_are_six_lines_against_thousand_steps_beside_the_publishe
 
 
 def test_a_variant_that_trains_for_longer_stands_in_the_same_panel(tmp_path: Path) -> None:
-    longer = [{**fields, "max_steps": 40 + 10 * number} for number, fields in enumerate(PREDECESSORS)]
+    longer = [{**fields, "max_steps": 40 + 10 * number} for number, fields in enumerate(ORIGINALS)]
     ours, published = figures_of(made(tmp_path, longer))["imagenet_regularization"].axes
     assert len(curves(ours)) == 6
     assert published.get_title(loc="left").startswith("published")
@@ -158,18 +158,18 @@ def test_a_variant_that_trains_for_longer_stands_in_the_same_panel(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_part_of_the_published_network_is_never_taken_for_all_of_it(tmp_path: Path) -> None:
-    run = made(tmp_path, [{**fields, "width": 1} for fields in PREDECESSORS])
+    run = made(tmp_path, [{**fields, "width": 1} for fields in ORIGINALS])
     ours = figures_of(run)["imagenet_regularization"].axes[0]
     assert ours.get_title(loc="left").startswith("inception_v3 (1/16 wide), ")
     frames = load(run.root)
-    titles = ("ImageNet (Table 2)", "ImageNet, variants of the predecessor")
+    titles = ("ImageNet (Table 2)", "ImageNet, variants of the original project")
     assert {row["model"] for title in titles for row in rows_of(frames, title)} == {"inception_v3 (1/16 wide)"}
-    whole = load(made(tmp_path / "whole", PREDECESSORS).root)
+    whole = load(made(tmp_path / "whole", ORIGINALS).root)
     assert {row["model"] for title in titles for row in rows_of(whole, title)} == {"inception_v3"}
 
 
 def test_one_variant_has_its_figure_and_the_legend_names_the_published_ones(tmp_path: Path) -> None:
-    figure = figures_of(made(tmp_path, PREDECESSORS[:1], seeds=(0, 1)))["imagenet_regularization"]
+    figure = figures_of(made(tmp_path, ORIGINALS[:1], seeds=(0, 1)))["imagenet_regularization"]
     texts = {text.get_text() for text in figure.legends[0].get_texts()}
     assert texts == {f"{NAMES[0]} (2 trials)", f"{NAMES[1]} (0 trials)", f"{NAMES[2]} (0 trials)"}
 
@@ -183,7 +183,7 @@ def test_a_curve_of_one_row_is_a_mark(tmp_path: Path) -> None:
 
 
 def test_the_papers_other_cells_have_a_figure_of_their_own(tmp_path: Path) -> None:
-    figures = figures_of(made(tmp_path, [*PREDECESSORS, *PAPERS]))
+    figures = figures_of(made(tmp_path, [*ORIGINALS, *PAPERS]))
     assert list(figures) == ["imagenet_regularization", "imagenet_table_2"]
     assert [len(curves(figure.axes[0])) for figure in figures.values()] == [6, 8], "random labels have no curve here"
     assert len(figures["imagenet_table_2"].axes) == 1
@@ -196,7 +196,7 @@ def test_small_images_and_imagenet_keep_apart(tmp_path: Path) -> None:
     for one in small:
         write_trial(run, one, 5, 5)
     alone = load(run.root)
-    both = load(run.root, made(tmp_path, [*PREDECESSORS, *PAPERS]).root)
+    both = load(run.root, made(tmp_path, [*ORIGINALS, *PAPERS]).root)
     assert imagenet_of(alone.trials) == {}
     chosen = regularizers_of(both.trials)
     assert chosen is not None
@@ -235,7 +235,7 @@ def test_table_2_has_every_cell_beside_the_papers(tmp_path: Path) -> None:
 
 
 def test_what_parentheses_and_stars_are_is_said_above(tmp_path: Path) -> None:
-    tables = published_tables(found_in(load(made(tmp_path, PREDECESSORS).root)))
+    tables = published_tables(found_in(load(made(tmp_path, ORIGINALS).root)))
     assert len(tables) == 2
     for table in tables:
         assert "in parentheses, the best at any row" in table.about
@@ -285,8 +285,8 @@ def test_trials_without_a_result_leave_the_means_and_not_the_count(tmp_path: Pat
 
 
 def test_the_seeds_variants_stand_beside_theirs(tmp_path: Path) -> None:
-    fields = [*PREDECESSORS, {"model": "alexnet"}, {"learning_rate_decay": 1}, *PAPERS]
-    rows = rows_of(load(made(tmp_path, fields).root), "ImageNet, variants of the predecessor")
+    fields = [*ORIGINALS, {"model": "alexnet"}, {"learning_rate_decay": 1}, *PAPERS]
+    rows = rows_of(load(made(tmp_path, fields).root), "ImageNet, variants of the original project")
     assert [(row["model"], row["variant"]) for row in rows] == [
         ("alexnet", NAMES[0]),
         *(("inception_v3", name) for name in NAMES),
@@ -305,7 +305,7 @@ def test_the_seeds_variants_stand_beside_theirs(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
-    run = made(tmp_path, [*PREDECESSORS, *PAPERS])
+    run = made(tmp_path, [*ORIGINALS, *PAPERS])
     names = {path.name for path in draw_runs([run.root], tmp_path / "drawn").written}
     assert {"imagenet_regularization.svg", "imagenet_table_2.png", "tables.md"} <= names
     assert "epochs_to_fit.svg" not in names
@@ -322,7 +322,7 @@ def test_the_sweep_is_drawn_written_and_reported(tmp_path: Path) -> None:
 
 
 def test_no_text_is_clipped_on_paper_or_phone(tmp_path: Path) -> None:
-    frames = load(made(tmp_path, [*PREDECESSORS, *PAPERS, {"dropout": 0.5, "weight_decay": 1e-4}]).root)
+    frames = load(made(tmp_path, [*ORIGINALS, *PAPERS, {"dropout": 0.5, "weight_decay": 1e-4}]).root)
     for across in (1, 3):
         for _, make in curve_figures(found_in(frames), lambda _: "imagenet", across):
             figure = make()

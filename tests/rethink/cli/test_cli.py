@@ -268,18 +268,18 @@ def test_a_protocol_fills_what_is_left_open_and_is_recorded_in_numbers() -> None
     published = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "szegedy2016"})
     assert (published.optimizer, published.learning_rate, published.learning_rate_decay) == ("rmsprop", 0.045, 0.94)
     assert (published.decay_images, published.gradient_clip) == (2 * 1_281_167, 2.0)
-    seeds = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "predecessor", "learning_rate": 0.3})
+    seeds = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "original", "learning_rate": 0.3})
     assert (seeds.optimizer, seeds.learning_rate, seeds.momentum) == ("sgd", 0.3, 0.9)
     assert (seeds.learning_rate_decay, seeds.decay_images) == (0.95, 1_281_167)
     assert (seeds.batch_size, seeds.normalization, seeds.image_size) == (32, "imagenet", 299)
     assert (seeds.view, seeds.auxiliary_weight, seeds.flip, seeds.rotation) == ("whole", 0.0, False, 0.0)
-    elsewhere = complete({"model": "alexnet_small", "protocol": "predecessor"})
+    elsewhere = complete({"model": "alexnet_small", "protocol": "original"})
     assert (elsewhere.view, elsewhere.auxiliary_weight) == ("centre", None), "neither is there"
-    kept = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "predecessor", "view": "centre"})
+    kept = complete({"model": "inception_v3", "dataset": "imagenet", "protocol": "original", "view": "centre"})
     assert kept.view == "centre"
     with pytest.raises(SpecError, match=r"auxiliary_weight = 0.4 is not allowed: model 'alexnet' has no auxiliary"):
         complete({"model": "alexnet", "dataset": "imagenet", "auxiliary_weight": 0.4})
-    with pytest.raises(SpecError, match="protocol = 'adam' is not allowed: szegedy2016 or predecessor"):
+    with pytest.raises(SpecError, match="protocol = 'adam' is not allowed: szegedy2016 or original"):
         complete({"model": "inception_v3", "protocol": "adam"})
 
 

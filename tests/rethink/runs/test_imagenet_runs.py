@@ -24,7 +24,7 @@ from tests.undisturbed import recorded_rows, undisturbed_rows
 
 # One trial: random labels, every regularizer that whole images have, an evaluation every 4 steps where an epoch is 6.
 TRIAL = [
-    "imagenet_regularization", "--smoke", "--protocol", "predecessor", "--label-corruption", "1", "--dropout", "0.3",
+    "imagenet_regularization", "--smoke", "--protocol", "original", "--label-corruption", "1", "--dropout", "0.3",
     "--weight-decay", "4e-5", "--view", "whole", "--random-resized-crop", "off", "--flip", "on", "--rotation", "25",
     "--learning-rate-decay", "0.9", "--max-steps", "20", "--evaluate-steps", "4",
 ]  # fmt: skip
@@ -202,7 +202,7 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
         (["run", "label_corruption", "--auxiliary-weight", "0"], "auxiliary_weight = 0.0 is not allowed: model "),
         (
             ["run", "label_corruption", "--protocol", "adam"],
-            "protocol = 'adam' is not allowed: szegedy2016 or predecessor",
+            "protocol = 'adam' is not allowed: szegedy2016 or original",
         ),
         (["run", "label_corruption", "--jpeg-quality", "90"], "fashion_mnist_mini is not kept as JPEG"),
     ],

@@ -14,8 +14,8 @@ def test_what_the_paper_trains_for_longer_is_random_labels_with_a_crop_or_augmen
     assert {(one.learning_rate_decay, one.max_epochs) for one in specs if one not in moved} == {(0.95, 300)}
 
 
-def test_imagenets_variants_see_what_the_paper_and_the_predecessor_say() -> None:
-    paper, seeds = (IMAGENET.specs(variant, {}) for variant in ("paper", "predecessor-variants"))
+def test_imagenets_variants_see_what_the_paper_and_the_original_say() -> None:
+    paper, seeds = (IMAGENET.specs(variant, {}) for variant in ("paper", "original-variants"))
     assert [(one.view, one.random_resized_crop, one.flip, one.rotation) for one in paper] == [
         *[("centre", True, True, 0.0)] * 2,
         *[("whole", False, False, 0.0)] * 5,

@@ -187,7 +187,7 @@ IMAGENET: dict[str, Any] = {
 }
 
 
-SEEDS: dict[str, Any] = {**IMAGENET, "protocol": "predecessor", "random_resized_crop": False, "rotation": 25}
+SEEDS: dict[str, Any] = {**IMAGENET, "protocol": "original", "random_resized_crop": False, "rotation": 25}
 
 
 @pytest.mark.parametrize("recipe", [IMAGENET, SEEDS], ids=["szegedy2016", "seed"])

@@ -296,8 +296,8 @@ def test_weights_that_diverged_are_neither_read_nor_exported(run: RunDirectory, 
     assert not (tmp_path / "out").exists()
 
 
-def predecessors_form(path: Path, network: nn.Module, prefix: str = "", **changed: Any) -> Path:
-    """A checkpoint in the predecessor's form, after one step of its optimizer."""
+def original_form(path: Path, network: nn.Module, prefix: str = "", **changed: Any) -> Path:
+    """A checkpoint in the original project's form, after one step of its optimizer."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
     for weight in network.parameters():
@@ -322,15 +322,15 @@ def make_inception(classes: int) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def predecessors_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return predecessors_form(tmp_path_factory.mktemp("seed") / "augmented.pth.tar", make_inception(6), prefix="module.")
+def original_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return original_form(tmp_path_factory.mktemp("seed") / "augmented.pth.tar", make_inception(6), prefix="module.")
 
 
 @pytest.mark.slow
-def test_the_predecessors_form_is_evaluated_as_torchvision_would(
-    predecessors_file: Path, ilsvrc: Path, cache_dir: Path, prepared_ilsvrc: PreparedData
+def test_the_original_form_is_evaluated_as_torchvision_would(
+    original_file: Path, ilsvrc: Path, cache_dir: Path, prepared_ilsvrc: PreparedData
 ) -> None:
-    file = read_weights(predecessors_file)
+    file = read_weights(original_file)
     assert (file.spec, file.epoch, file.steps) == (None, 1, 6)
     spec = spec_to_evaluate(file, {})
     assert (spec.model, spec.image_size, spec.dataset) == ("inception_v3", 299, "imagenet")
@@ -342,7 +342,7 @@ def test_the_predecessors_form_is_evaluated_as_torchvision_would(
     assert result.scores["train"].accuracy == scores.accuracy
     assert result.images == {"train": 48, "test": 18}
     text = to_text(file, result)
-    assert f"{predecessors_file} does not say how it was trained: by the predecessor's scripts" in text
+    assert f"{original_file} does not say how it was trained: by the original project's scripts" in text
     assert "imagenet, view whole, 299 pixels a side, normalization imagenet" in text
 
 
@@ -364,7 +364,7 @@ def make_images_whose_middle_misleads(root: Path) -> Path:
 
 
 def by_torchvision(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """The images and labels of a folder as the predecessor's scripts read them."""
+    """The images and labels of a folder as the original project's scripts read them."""
     scale = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     pipeline = transforms.Compose([transforms.Resize((299, 299)), transforms.ToTensor(), scale])
     images, labels = zip(*ImageFolder(str(folder), pipeline), strict=True)
@@ -373,7 +373,7 @@ def by_torchvision(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def misleading(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Such images, and a file in the predecessor's form that tells their classes.
+    """Such images, and a file in the original project's form that tells their classes.
 
     Its last layer is fitted to the whole images, and to images of one colour.
     """
@@ -398,7 +398,7 @@ def misleading(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.slow
-def test_a_file_of_the_predecessor_scores_what_its_own_scripts_would_say(
+def test_a_file_of_the_original_scores_what_its_own_scripts_would_say(
     misleading: tuple[Path, Path], tmp_path: Path
 ) -> None:
     root, path = misleading
@@ -418,11 +418,11 @@ def test_a_file_of_the_predecessor_scores_what_its_own_scripts_would_say(
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_the_predecessors_form_as_torch_alone_would(
-    predecessors_file: Path, prepared_ilsvrc: PreparedData, streams: StreamPool
+def test_training_goes_on_from_the_original_form_as_torch_alone_would(
+    original_file: Path, prepared_ilsvrc: PreparedData, streams: StreamPool
 ) -> None:
     """Two steps by torchvision's network and torch's SGD, from the file's weights and momentum."""
-    file = read_weights(predecessors_file)
+    file = read_weights(original_file)
     fields = {"batch_size": 4, "evaluate_steps": 1, "train_samples": 8, "max_epochs": 2, "momentum": 0.9}
     (spec,) = sweep_from(file).specs("default", {name: [value] for name, value in fields.items()})
     assert (spec.learning_rate, spec.optimizer, spec.normalization) == (0.1, "sgd", "imagenet")
@@ -455,7 +455,7 @@ def test_training_goes_on_from_the_predecessors_form_as_torch_alone_would(
     assert losses == pytest.approx([expected[0], sum(expected) / 2], rel=1e-3)  # the second row is of the whole epoch
 
 
-def test_what_does_not_fit_says_which(run: RunDirectory, predecessors_file: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_says_which(run: RunDirectory, original_file: Path, tmp_path: Path) -> None:
     checkpoint = read_weights(run.checkpoint(specs_of(run)[0].spec_id))
     small = complete({"model": "mlp_1x512", "image_size": 20})
     assert "image_size = 20" in refusal(check_weights_fit, checkpoint, small, 10)
@@ -464,11 +464,9 @@ def test_what_does_not_fit_says_which(run: RunDirectory, predecessors_file: Path
     same = specs_of(run)[0]
     assert "has 10 classes, fashion_mnist_mini has 12" in refusal(check_weights_fit, checkpoint, same, 12)
     seeds = complete({"dataset": "imagenet", "model": "inception_v3"})
-    assert "has 6 classes, imagenet has 1000" in refusal(
-        check_weights_fit, read_weights(predecessors_file), seeds, 1000
-    )
+    assert "has 6 classes, imagenet has 1000" in refusal(check_weights_fit, read_weights(original_file), seeds, 1000)
     narrow = complete({"dataset": "imagenet", "model": "inception_v3", "width": 8})
-    assert "another image size or width" in refusal(check_weights_fit, read_weights(predecessors_file), narrow, 6)
+    assert "another image size or width" in refusal(check_weights_fit, read_weights(original_file), narrow, 6)
 
 
 @pytest.mark.parametrize(
@@ -491,17 +489,17 @@ def test_what_does_not_fit_says_which(run: RunDirectory, predecessors_file: Path
         ({"optimizer_state_dict": {"state": {}}}, "optimizer_state_dict.param_groups is missing"),
     ],
 )
-def test_what_a_file_in_the_predecessors_form_says_wrong_is_named(
+def test_what_a_file_in_the_original_form_says_wrong_is_named(
     tmp_path: Path, changed: dict[str, Any], told: str
 ) -> None:
-    path = predecessors_form(tmp_path / "small.pth.tar", nn.Linear(2, 2), **changed)
+    path = original_form(tmp_path / "small.pth.tar", nn.Linear(2, 2), **changed)
     message = refusal(read_weights, path)
     assert str(path) in message
     assert told in message
 
 
 @pytest.mark.parametrize(
-    "how", ["torch", "pickle 2", "pickle 4", "in the predecessor's form", "behind a right checksum"]
+    "how", ["torch", "pickle 2", "pickle 4", "in the original project's form", "behind a right checksum"]
 )
 def test_a_payload_is_refused_in_one_line_and_never_run(tmp_path: Path, how: str) -> None:
     trace, path = tmp_path / "trace", tmp_path / "stranger.pth.tar"
@@ -512,7 +510,7 @@ def test_a_payload_is_refused_in_one_line_and_never_run(tmp_path: Path, how: str
     elif how.startswith("pickle"):
         path.write_bytes(pickle.dumps(Payload(trace), protocol=int(how[-1])))
     else:
-        predecessors_form(path, nn.Linear(2, 2), scheduler_state_dict=Payload(trace))
+        original_form(path, nn.Linear(2, 2), scheduler_state_dict=Payload(trace))
     told = refusal(read_weights, path)
     asks = "it is not an export" if how == "pickle 4" else "it asks to run posix.system"  # 4: torch stops before that
     assert told.startswith(f"{path} is refused: {asks}")

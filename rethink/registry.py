@@ -5,7 +5,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from rethink.entry_checks import check_name
 from rethink.errors import SpecError
-from rethink.spec import shown
+from rethink.spec.text import nearest, shown
 
 
 class Named(Protocol):
@@ -54,7 +54,8 @@ class Registry(Generic[Entry]):
             SpecError: There is none, and these are the choices; or its fields are not what they should be.
         """
         if not isinstance(name, str) or name not in self._entries:
-            raise SpecError(f"unknown {self._what} {shown(name)}; choose from {', '.join(self.names())}")
+            known = f"choose from {', '.join(self.names())}{nearest(name, self.names())}"
+            raise SpecError(f"unknown {self._what} {shown(name)}; {known}")
         self._check_fields(self._entries[name])
         return self._entries[name]
 

@@ -81,7 +81,14 @@ SMOKE = {**NARROW, "batch_size": 8, "decay_images": 24, "evaluate_steps": 12, "t
 
 SWEEP = Sweep(
     name="imagenet_regularization",
-    about="Table 2 and the original project's three variants: regularizers of Inception V3 on JPEG images, by step.",
+    about="Regularizers of Inception V3 on JPEG images: top-1 and top-5 accuracy by step.",
+    figure="Table 2, Figure 2a and the original project's three variants",
+    took={
+        "default": "38 min on two busy CPUs",
+        "paper": "needs a GPU for each trial; never run",
+        "original-variants": "needs a GPU for each trial; never run",
+        "smoke": "a minute",
+    },
     variants={
         "default": [
             *table_2(**TENSORFLOWS, **SMALL, protocol="original"),

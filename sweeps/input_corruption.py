@@ -41,6 +41,12 @@ CIFAR10: dict[str, Any] = {"dataset": "cifar10", "test_every": 10}
 SWEEP = Sweep(
     name="input_corruption",
     about="Training loss and accuracy by step on true labels, random labels, shuffled, random and Gaussian pixels.",
+    figure="Figure 1a",
+    took={
+        "default": "16 min on two busy CPUs",
+        "paper": "needs a GPU; never run",
+        "smoke": "half a minute",
+    },
     variants={
         "default": [
             *conditions(model="mlp_1x512", train_samples=2000, replicate=range(5)),

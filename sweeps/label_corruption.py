@@ -37,6 +37,13 @@ ENDS = {"label_corruption": [0.0, 1.0], "replicate": range(3)}
 SWEEP = Sweep(
     name="label_corruption",
     about="Time to fit 100% of the training set, and test error, against the label corruption level.",
+    figure="Figures 1b and 1c",
+    took={
+        "default": "58 min on two busy CPUs",
+        "demo": "6 min on two CPUs",
+        "paper": "needs a GPU; never run",
+        "smoke": "half a minute",
+    },
     variants={
         "default": [
             {**MLP, "replicate": range(5)},

@@ -31,6 +31,7 @@ WHOLE_PROGRAMS = (
     "rethink/cli",
     "rethink/ray_backend",
     "rethink/runs",
+    "rethink/test_notebook_run.py",
     "rethink/test_own_code.py",
     "rethink/test_own_packages.py",
 )
@@ -124,8 +125,15 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def local_ray() -> Iterator[None]:
-    """A private Ray of this test module, with two CPUs."""
-    cluster.start_own(cpus=2)
-    yield
-    ray.shutdown()
+def local_ray() -> None:
+    """A Ray with two CPUs, which all tests of one process share: a start takes seconds."""
+    if not ray.is_initialized():
+        cluster.start_own(cpus=2)
+
+
+@pytest.fixture
+def without_ray() -> None:
+    """For tests that start or join a Ray: the shared one has ended."""
+    for folder in [*cluster._own]:
+        cluster.end_own(folder)
+    assert not ray.is_initialized()

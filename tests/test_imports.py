@@ -13,6 +13,7 @@ FLOORS = [
     "rethink.__main__",
     "sweeps",
     "rethink.cli",
+    "rethink.notebook",
     "analysis.commands",
     "analysis.report",
     "analysis.figures",

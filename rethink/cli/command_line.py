@@ -1,17 +1,15 @@
 """The `rethink` command. What a subcommand needs is imported when it is chosen."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rethink.cli import weight_commands
-from rethink.cli.one_line import OneLineParser, _in_one_line
+from rethink.cli.one_line import OneLineParser, _in_one_line, indented
 from rethink.cli.options import folder
 from rethink.cli.plugins import of_analysis, of_query, sweep_module, sweep_names
-from rethink.cli.run_commands import (
-    _resume_weights,
-    run_sweep,
-)
+from rethink.cli.run_commands import add_train_from, run_sweep, train_from
 from rethink.errors import RethinkError, SpecError
 from rethink.own_code import line_of, own_code
 from rethink.records.outputs import check_folder
@@ -23,18 +21,49 @@ from rethink.terminal import at_any_terminal
 @at_any_terminal
 def main(argv: Sequence[str] | None = None) -> int:
     """The `rethink` command. Returns the exit status."""
-    parser = OneLineParser(prog="rethink", description="Sweeps over corrupted data: who generalizes, who memorizes?")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=OneLineParser)
+    given = sys.argv[1:] if argv is None else list(argv)
+    if not given:
+        given = ["--help"]
+    if given in (["run"], ["run", "-h"], ["run", "--help"]):
+        print(f"usage: rethink run SWEEP [options]\n\n{_sweeps()}\n\n`rethink run SWEEP --help` shows its options.")
+        return 0
+    parser = _parser()
+    if given in (["-h"], ["--help"]):
+        parser.epilog = _sweeps()
+    arguments = parser.parse_args(given)
+    if arguments.command == "run":
+        prog = f"rethink run {arguments.sweep}"
+        return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
+    return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
+
+
+def _sweeps() -> str:
+    """The sweeps, each with its line."""
+    lines = ["sweeps:"]
+    for name in sweep_names():
+        try:
+            sweep = _sweep_of(name)
+            about = sweep.about.rstrip(".") + (f" ({sweep.figure})" if sweep.figure else "")
+        except SpecError as error:
+            about = f"cannot run: {error}"
+        lines += [f"  {name}", *indented(about)]
+    return "\n".join(lines)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog="rethink",
+        description="Sweeps over corrupted data: who generalizes, who memorizes?",
+    )
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", title="commands", parser_class=OneLineParser
+    )
     run = commands.add_parser("run", help="run a sweep: `rethink run SWEEP --help` shows its options", add_help=False)
     run.add_argument("sweep", choices=sweep_names(), metavar="SWEEP", help=", ".join(sweep_names()))
     run.add_argument("options", nargs=argparse.REMAINDER)
-    resumed = commands.add_parser(
-        "resume",
-        help="run what is left of an interrupted or failed run, or train on from a file of weights: "
-        "`rethink resume FILE --help` shows its options",
-    )
-    resumed.add_argument("path", type=Path, metavar="RUN", help="run directory, or a file of weights")
-    resumed.add_argument("options", nargs=argparse.REMAINDER, help="for weights: see rethink resume FILE --help")
+    resumed = commands.add_parser("resume", help="run what is left of an interrupted or failed run")
+    resumed.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    add_train_from(commands)
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories, or packed runs")
@@ -59,13 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
     labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")
-    arguments = parser.parse_args(argv)
-    if arguments.command == "run":
-        prog = f"rethink run {arguments.sweep}"
-        return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
-    if arguments.command == "resume" and (not arguments.path.is_dir() or _asks_for_help(arguments.options)):
-        return _resume_weights(arguments.path, arguments.options)
-    return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
+    return parser
 
 
 def _sweep_of(name: str) -> Sweep:
@@ -77,16 +100,12 @@ def _sweep_of(name: str) -> Sweep:
     return sweep
 
 
-def _asks_for_help(options: Sequence[str]) -> bool:
-    return not {"-h", "--help"}.isdisjoint(options)
-
-
 def _resume(arguments: argparse.Namespace) -> int:
-    if arguments.options:
-        raise SpecError(f"{arguments.options[0]} is not allowed: a run goes on with its own options")
+    if arguments.run.is_file():
+        raise SpecError(f"{arguments.run} is no run directory; `rethink train-from FILE` trains on from weights")
+    (run,) = find_runs([arguments.run])
     from rethink.runs.start_and_resume import resume
 
-    (run,) = find_runs([arguments.path])
     return 0 if of_analysis("show_results")(resume(run)) else 1
 
 
@@ -121,6 +140,7 @@ def _labels(arguments: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": _resume,
+    "train-from": train_from,
     "figures": _figures,
     "query": _query,
     "report": _report,

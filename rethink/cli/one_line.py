@@ -2,14 +2,19 @@
 
 import argparse
 import re
+import shutil
 import sys
+import textwrap
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 from rethink.errors import RethinkError
 from rethink.interruption import Interruption, interruptible
+from rethink.spec.text import nearest, shown
 from rethink.terminal import give_up_if_unwritable
+
+WIDEST = 100  # columns of a help text
 
 
 def _in_one_line(prog: str, action: Callable[[], int]) -> int:
@@ -47,22 +52,71 @@ class _Once(argparse.Action):
     ) -> None:
         given = namespace.__dict__.setdefault("options_given", set())
         if option is not None and self.dest in given:
-            together = f"{option} V V" if self.nargs == "+" else f"{option} V"
+            together = f"{option} {self.metavar}" + (" ..." if self.nargs == "+" else "")
             raise argparse.ArgumentError(self, f"given twice; once, as {together}, is allowed")
         given.add(self.dest)
         setattr(namespace, self.dest, values)
 
 
+def filled(texts: Iterable[str]) -> list[str]:
+    """Lines of a help text, each text broken where the terminal ends; argparse leaves the lines of ours alone."""
+    return [line for text in texts for line in textwrap.wrap(text, _width())]
+
+
+def indented(text: str) -> list[str]:
+    """The lines of a text below the name that it explains."""
+    return [f"      {line}" for line in textwrap.wrap(text, _width() - 6)]
+
+
+def _width() -> int:
+    return max(20, min(shutil.get_terminal_size().columns, WIDEST) - 2)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal, up to WIDEST; `NAME ...` stands for one or more values."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=max(12, _width() // 3), width=_width())
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs in ("+", argparse.REMAINDER):
+            return f"{self._metavar_formatter(action, default_metavar)(1)[0]} ..."
+        return super()._format_args(action, default_metavar)
+
+
 class OneLineParser(argparse.ArgumentParser):
-    """Errors in one line: what was wrong, what is allowed; exit status 2.
+    """Errors in one line: what was wrong, what is allowed, what is nearest to it; exit status 2.
 
     An option must be spelled in full, and given once. What begins like a negative number is a value, -inf too.
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False)
+        super().__init__(**{"formatter_class": _Help, **settings}, allow_abbrev=False)
         self.register("action", None, _Once)
         self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
-    def error(self, message: str) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but a mistyped option is told with the nearest one."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self._chosen(parsed)._refuse(unknown)
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
+
+    def _chosen(self, parsed: argparse.Namespace) -> "OneLineParser":
+        """The parser of the chosen command, or this one."""
+        commands = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return next((action.choices[getattr(parsed, action.dest)] for action in commands), self)
+
+    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        near = nearest(unknown[0].partition("=")[0], known)
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = list(action.choices or ())
+        if action.choices is not None and value not in choices:
+            message = f"{shown(value)} is not allowed: {', '.join(map(str, choices))}{nearest(value, choices)}"
+            raise argparse.ArgumentError(action, message)

@@ -5,12 +5,15 @@ What trains is imported where it is called: torch and Ray take seconds, which a 
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from rethink.cli.one_line import OneLineParser, _in_one_line
-from rethink.cli.options import add_run_options, add_spec_options, folder, run_options, spec_overrides
-from rethink.cli.plugins import of_analysis
+from rethink.cli.options import SPEC_OPTIONS, add_run_options, add_spec_options, folder, run_options, spec_overrides
+from rethink.cli.plugins import of_analysis, sweep_names
+from rethink.cli.sweep_help import defaults_of, description, examples, variant_text
 from rethink.errors import SpecError
 from rethink.records.run_directory import find_runs
 from rethink.sweep.sweep import Sweep, check_sweep
@@ -27,28 +30,33 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
 
 def _run_as_asked(sweep: Sweep, argv: Sequence[str] | None) -> int:
     check_sweep(sweep)
-    arguments = _sweep_parser(sweep).parse_args(argv)
+    command = f"rethink run {sweep.name}" if sweep.name in sweep_names() else f"python {quote(Path(sys.argv[0]).name)}"
+    arguments = _sweep_parser(sweep, command).parse_args(argv)
     return _run(sweep, arguments) if arguments.resume is None else _resume_sweep(sweep, arguments)
 
 
-def _resume_weights(path: Path, argv: Sequence[str]) -> int:
-    """Train on from a file of weights, in a run of its own. Returns the exit status."""
-    parser = OneLineParser(
-        prog="rethink resume",
+def add_train_from(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
+    """The parser of `rethink train-from FILE`."""
+    parser = commands.add_parser(
+        "train-from",
+        help="train on from a file of weights, in a run of its own",
+        usage="rethink train-from FILE [options]",
         description="Train on from a file of weights (an export, a run's checkpoint or the original project's "
         ".pth.tar) in a new run: with the file's own settings, or the protocol `original`, where no option says "
         "otherwise.",
     )
+    parser.add_argument("file", type=Path, metavar="FILE", help="file of weights")
     _add_storage_options(parser)
-    add_spec_options(parser)
+    add_spec_options(parser, dict.fromkeys(SPEC_OPTIONS, "the file's"))
     add_run_options(parser)
-    arguments = parser.parse_args(argv)
-    return _in_one_line(parser.prog, lambda: _train_on(path, arguments))
 
 
-def _train_on(path: Path, arguments: argparse.Namespace) -> int:
-    if not path.exists():
-        raise SpecError(f"cannot read {path} (No such file or directory); give a run directory, or a file of weights")
+def train_from(arguments: argparse.Namespace) -> int:
+    """Train on from a file of weights, in a run of its own. Returns the exit status."""
+    path: Path = arguments.file
+    if not path.is_file():
+        what = "is a folder; `rethink resume` goes on with a run" if path.is_dir() else "does not exist"
+        raise SpecError(f"{path} {what}; give a file of weights")
     from rethink.runs.start_and_resume import start
     from rethink.weights.continuation import sweep_from
     from rethink.weights.evaluation import maker_notes
@@ -64,8 +72,9 @@ def _train_on(path: Path, arguments: argparse.Namespace) -> int:
     return 0 if of_analysis("show_results")(run) else 1
 
 
-def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
-    parser = OneLineParser(prog=f"rethink run {sweep.name}", description=sweep.about)
+def _sweep_parser(sweep: Sweep, command: str) -> argparse.ArgumentParser:
+    prog = f"rethink run {sweep.name}"
+    parser = OneLineParser(prog=prog, usage=f"{command} [options]")
     parser.set_defaults(variant="default")
     try:
         _add_variants(parser, sweep)
@@ -73,28 +82,31 @@ def _sweep_parser(sweep: Sweep) -> argparse.ArgumentParser:
             "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
         )
         _add_storage_options(parser)
-        add_spec_options(parser)
+        add_spec_options(parser, defaults_of(sweep))
         add_run_options(parser)
     except argparse.ArgumentError as error:  # the option of a variant is already there
         taken = str(error.argument_name).rpartition("--")[2]
         message = f"sweep {sweep.name!r}: variant {taken!r} is not allowed: --{taken} is an option of every sweep"
         raise SpecError(message) from None
+    parser.description, parser.epilog = description(sweep), examples(sweep, command)
     return parser
 
 
 def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
     others = [name for name in sweep.variants if name != "default"]
     if others:  # argparse cannot show the help of an empty group
-        variants = parser.add_mutually_exclusive_group()
+        group = parser.add_argument_group("variants: one of them, instead of the sweep's default")
+        variants = group.add_mutually_exclusive_group()
         for name in others:
-            about = f"the sweep's {name} variant"
+            about = variant_text(sweep, name).replace("%", "%%")
             variants.add_argument(f"--{name}", dest="variant", action="store_const", const=name, help=about)
 
 
 def _add_storage_options(parser: argparse.ArgumentParser) -> None:
     about = "folder of the runs, which all machines of a cluster share (default: $RETHINK_STORAGE, else runs)"
-    parser.add_argument("--storage", type=folder, help=about)
-    parser.add_argument("--name", help="name of the run directory (default: sweep, variant and time)")
+    group = parser.add_argument_group("the run")
+    group.add_argument("--storage", type=folder, metavar="DIR", help=about)
+    group.add_argument("--name", metavar="NAME", help="name of the run directory (default: sweep, variant and time)")
 
 
 def _storage(arguments: argparse.Namespace) -> Path:

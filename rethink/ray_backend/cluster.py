@@ -50,12 +50,18 @@ _own: list[str] = []  # folders of the private Rays of this process
 def connect(address: str | None) -> None:
     """Start a private Ray, or join a cluster; without an address, the one that RAY_ADDRESS names, if any.
 
+    A process that is connected to a Ray stays with it: Ray keeps the token of the first, and would show it to another.
+
     Raises ClusterError for a cluster that cannot be joined.
     """
-    if ray.is_initialized():
-        return
     address = address or os.environ.get(ray_constants.RAY_ADDRESS_ENVIRONMENT_VARIABLE) or OWN
-    if address == OWN:
+    if ray.is_initialized():
+        if _own and address != OWN:
+            raise ClusterError(
+                f"ray_address = {shown(address)} is not allowed: this process has a Ray of its own until it ends; "
+                "use another process (in a notebook: restart the kernel)"
+            )
+    elif address == OWN:
         start_own()
     else:
         _join(address)

@@ -45,7 +45,9 @@ def prepare_all(specs: Sequence[TrialSpec], options: RunOptions, weights: Weight
 
 def check_start_from(spec: TrialSpec, weights: WeightFile | None) -> None:
     if weights is None or weights.sha256 != spec.start_from:
-        raise SpecError(f"start_from = {spec.start_from!r} is not allowed: `rethink resume FILE` starts from a file")
+        raise SpecError(
+            f"start_from = {spec.start_from!r} is not allowed: `rethink train-from FILE` starts from a file"
+        )
     check_start(weights, spec)
 
 

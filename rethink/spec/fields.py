@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from rethink.errors import SpecError
-from rethink.spec.text import number_text, shown
+from rethink.spec.text import nearest, number_text, shown
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Field:
         if value is None or self.allowed is None:
             return
         choices = str(self.allowed) if isinstance(self.allowed, Limits) else " or ".join(self.allowed)
-        self._require(value in self.allowed, value, choices + (", or none" if self.optional else ""))
+        close = nearest(value, self.allowed) if isinstance(self.allowed, tuple) else ""
+        self._require(value in self.allowed, value, choices + (", or none" if self.optional else "") + close)
 
     def _require(self, holds: bool, value: Any, allowed: str) -> None:
         require(holds, self.name, value, allowed)

@@ -1,5 +1,7 @@
 """How values are written: a number with all its digits, any value in a message of one line."""
 
+import difflib
+from collections.abc import Iterable
 from typing import TypeGuard
 
 DIGITS = 12  # significant ones of a real value, so that 0.3 and 0.1 · 3 are one value and print as one
@@ -18,6 +20,12 @@ def shown(value: object) -> str:
         else " ".join(repr(value).split())
     )
     return text if len(text) <= 60 else f"{text[:25]}...{text[-5:]} ({len(text):,} characters)"
+
+
+def nearest(value: object, choices: Iterable[str]) -> str:
+    """ " (nearest: X)" for the choice that a mistyped value comes close to, or nothing."""
+    found = difflib.get_close_matches(str(value)[:100], list(choices), n=1, cutoff=0.7)
+    return f" (nearest: {found[0]})" if found else ""
 
 
 def _is_huge(value: object) -> TypeGuard[int]:

@@ -7,6 +7,7 @@ from rethink import models
 from rethink.data import sources
 from rethink.errors import SpecError
 from rethink.spec import MAX_SEED, SEEDS, TrialSpec
+from rethink.spec.text import nearest
 
 NOT_OF_A_SPEC = ("protocol", "replicate")  # each fills several fields of a spec at once
 IMAGENET_EPOCH = 1_281_167  # training images of ILSVRC 2012
@@ -69,7 +70,7 @@ def _of_recipe(name: str | None, entry: models.ModelEntry, *, is_jpeg: bool) -> 
     if name is None:
         return {}
     if not isinstance(name, str) or name not in PROTOCOLS:
-        raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}")
+        raise SpecError(f"protocol = {name!r} is not allowed: {' or '.join(PROTOCOLS)}{nearest(name, PROTOCOLS)}")
     unfit = {"view": not is_jpeg, "auxiliary_weight": not entry.auxiliary}
     return {field: value for field, value in PROTOCOLS[name].items() if not unfit.get(field, False)}
 

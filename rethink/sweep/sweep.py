@@ -1,5 +1,6 @@
 """A Sweep: an experiment's search space, in variants, as data."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from rethink.entry_checks import check_field, check_name
 from rethink.errors import SpecError
 from rethink.records.halving import SuccessiveHalving
 from rethink.spec import TrialSpec, shown
+from rethink.spec.text import nearest
 from rethink.sweep.recipes import complete
 
 Block = Mapping[str, Any]  # field of TrialSpec -> one value, or a list of values to cross with the others
@@ -20,10 +22,12 @@ class Sweep:
 
     Args:
         name: Part of a run's name: a text of one line, without /.
-        about: One line: what it measures, and which figure or table it reproduces.
+        about: One line: what it measures.
         variants: Lists of blocks by name: "default", and any others, such as "smoke". A block gives fields of
             TrialSpec, `protocol` and `replicate` one value each, or a list, tuple or range to cross with the others.
         halving: Which trials are given up; none: every trial trains to its own end.
+        figure: Which figure or table it reproduces, for its help.
+        took: How long variants took, and on what, by name, for its help ("8 min on two CPUs").
 
     It is checked by `check_sweep` as it is used, not as it is made.
     """
@@ -32,6 +36,8 @@ class Sweep:
     about: str
     variants: Mapping[str, Sequence[Block]]
     halving: SuccessiveHalving | None = None
+    figure: str = ""
+    took: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def specs(self, variant: str, overrides: Mapping[str, Sequence[Any]]) -> list[TrialSpec]:
         """The trials of a variant, in the order of its blocks, without repetition.
@@ -49,7 +55,10 @@ class Sweep:
         """
         check_sweep(self)
         if variant not in self.variants:
-            raise SpecError(f"unknown variant {variant!r} of {self.name}; choose from {', '.join(self.variants)}")
+            raise SpecError(
+                f"unknown variant {variant!r} of {self.name}; choose from {', '.join(self.variants)}"
+                f"{nearest(variant, self.variants)}"
+            )
         blocks = self.variants[variant]
         fields = dict(overrides)
         if "model" in fields:
@@ -67,6 +76,9 @@ def check_sweep(sweep: Any) -> None:
         raise SpecError(f"sweep name {shown(name)} is not allowed: a text of one line, without /")
     owner = f"sweep {name!r}"
     check_field(owner, "about", sweep.about, isinstance(sweep.about, str), "a text")
+    check_field(owner, "figure", sweep.figure, isinstance(sweep.figure, str), "a text")
+    is_told = isinstance(sweep.took, Mapping) and all(isinstance(text, str) for text in sweep.took.values())
+    check_field(owner, "took", sweep.took, is_told, "texts by variant")
     fits = halving is None or isinstance(halving, SuccessiveHalving)
     check_field(owner, "halving", halving, fits, "a SuccessiveHalving, or none")
     is_filled = isinstance(sweep.variants, Mapping) and len(sweep.variants) > 0
@@ -95,8 +107,8 @@ def _of_models(blocks: Sequence[Block], models: Sequence[str]) -> list[Block]:
     for model in models:
         if model not in known:
             raise SpecError(
-                f"model = {model!r} is not allowed: the settings here are those of {', '.join(known)}; "
-                "a sweep of your own takes any model"
+                f"model = {model!r} is not allowed: the settings here are those of {', '.join(known)}"
+                f"{nearest(model, known)}; a sweep of your own takes any model"
             )
     kept = ([name for name in names if name in models] for names in written)
     return [{**block, "model": names} for block, names in zip(blocks, kept, strict=True) if names]

@@ -72,7 +72,7 @@ def read_start(path: Path, spec: TrialSpec) -> dict[str, Any]:
         if (start.spec_id, start.start_from) != (spec.spec_id, spec.start_from):
             raise NotWhole(f"{path} is of another trial: spec id {start.spec_id}, not {spec.spec_id}")
     except (NotWhole, OSError) as error:
-        cure = "put back a whole copy of it, or begin a new run with `rethink resume FILE`"
+        cure = "put back a whole copy of it, or begin a new run with `rethink train-from FILE`"
         raise RunError(f"{_reason(error, path)}; {cure}") from error
     return start.weights
 

@@ -40,23 +40,13 @@ def start(name: str, address: str, storage: Path, cache_dir: Path) -> "subproces
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        ("127.0.0.1:1", "Connection refused"),
-        ("ray://127.0.0.1:10001", "a cluster is 'auto', on a machine of its own, or HOST:PORT"),
-        ("head", "a cluster is 'auto', on a machine of its own, or HOST:PORT"),
-    ],
-)
-def test_a_cluster_that_cannot_be_joined_is_refused_in_one_line(
-    tmp_path: Path, cache_dir: Path, address: str, reason: str
-) -> None:
-    sweep = start("nowhere", address, tmp_path, cache_dir)
+def test_a_cluster_that_cannot_be_joined_is_refused_in_one_line(tmp_path: Path, cache_dir: Path) -> None:
+    sweep = start("nowhere", "127.0.0.1:1", tmp_path, cache_dir)
     output, _ = sweep.communicate(timeout=PATIENCE)
     assert sweep.returncode == 2
     (line,) = output.splitlines()
-    assert f"ray_address = '{address}' cannot be joined" in line
-    assert line.endswith(reason)
+    assert "ray_address = '127.0.0.1:1' cannot be joined" in line
+    assert line.endswith("Connection refused")
     assert not (tmp_path / "nowhere").exists()
 
 

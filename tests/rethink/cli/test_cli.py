@@ -6,6 +6,8 @@ import pytest
 import ray
 
 from rethink.cli.command_line import main
+from rethink.cli.option_groups import RUN_VALUES, SPEC_GROUPS
+from rethink.cli.plugins import sweep_module, sweep_names
 from rethink.cli.run_commands import run_sweep
 from rethink.errors import SpecError
 from rethink.records.run_directory import RunDirectory
@@ -69,10 +71,10 @@ SWEEP = Sweep(
             ["--data-dir", "/x"],
             "data_dir = '/x' is not allowed: fashion_mnist_mini reads no data directory; choose",
         ),
-        (["--seed", "1", "--seed", "2"], "argument --seed: given twice; once, as --seed V V, is allowed"),
+        (["--seed", "1", "--seed", "2"], "argument --seed: given twice; once, as --seed SEED ..., is allowed"),
         (
             ["--max-failures=1", "--max-failures", "2"],
-            "argument --max-failures: given twice; once, as --max-failures V,",
+            "argument --max-failures: given twice; once, as --max-failures RESTARTS, is allowed",
         ),
         (["--weight-decay", "-inf"], "weight_decay = -inf is not allowed"),
         (["--weight-decay", "-1e-4"], "weight_decay = -0.0001 is not allowed: 0 or more"),
@@ -95,7 +97,13 @@ SWEEP = Sweep(
             ["--small", "--model", "wide_resnet", "--depth", "100000"],
             "depth = 100000 is not allowed: from 1 to 1000",
         ),
-        (["--smal"], "unrecognized arguments: --smal"),
+        (["--smal"], "unrecognized arguments: --smal (nearest: --small)"),
+        (["--lable-corruption", "1"], "unrecognized arguments: --lable-corruption 1 (nearest: --label-corruption)"),
+        (["--small", "--model", "wide_resent"], "mlp_3x512, wide_resnet (nearest: wide_resnet)"),
+        (["--model", "alexnet-small"], "alexnet_small (nearest: alexnet_small); a sweep of your own takes any model"),
+        (["--pixel-corruption", "shuffled"], "random_pixels or gaussian"),
+        (["--pixel-corruption", "gausian"], "random_pixels or gaussian (nearest: gaussian)"),
+        (["--protocol", "szegedy2015"], "szegedy2016 or original (nearest: szegedy2016)"),
     ],
 )
 def test_bad_values_end_in_one_line(
@@ -125,8 +133,7 @@ def test_bad_values_end_in_one_line(
         [],
         ["run", "imagenet_regularization"],
         ["resume"],
-        ["resume", "weights.pt"],
-        ["resume", "."],
+        ["train-from"],
         ["prepare"],
         ["export"],
         ["evaluate"],
@@ -143,7 +150,7 @@ def test_help_is_given(command: list[str], capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.startswith(f"usage: {' '.join(['rethink', *command[:1]])}")
 
 
-@pytest.mark.parametrize("command", [["run", "label_corruption"], ["resume", "weights.pt"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["run", "label_corruption"], ["train-from"]], ids=" ".join)
 def test_every_field_is_an_option_with_its_own_help_but_one_that_nobody_can_use(
     command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +170,7 @@ def test_who_asks_to_start_from_a_file_is_told_how(values: list[str], capsys: py
     with pytest.raises(SystemExit) as exit:
         main(["run", "label_corruption", "--start-from", *values])
     assert exit.value.code == 2
-    told = "argument --start-from: not allowed: `rethink resume FILE` starts from a file"
+    told = "argument --start-from: not allowed: `rethink train-from FILE` starts from a file"
     assert capsys.readouterr().err == f"rethink run label_corruption: {told}\n"
 
 
@@ -171,7 +178,54 @@ def test_an_unknown_sweep_names_the_choices(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as exit:
         main(["run", "label_corruptoin"])
     assert exit.value.code == 2
-    assert "label_corruption" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"is not allowed: {', '.join(sweep_names())} (nearest: label_corruption)" in error
+
+
+def test_a_mistyped_option_of_any_command_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["figures", "runs/x", "--ouput", "y"])
+    assert exit.value.code == 2
+    assert capsys.readouterr().err == "rethink figures: unrecognized arguments: --ouput y (nearest: --output)\n"
+
+
+@pytest.mark.parametrize("command", [[], ["--help"], ["run"], ["run", "--help"]], ids=" ".join)
+def test_the_sweeps_are_listed_each_with_its_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:  # argparse ends --help by itself
+        raise SystemExit(main(command))
+    assert exit.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in sweep_names():
+        assert f"{name} {sweep_module(name).SWEEP.about.rstrip('.')}" in shown
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("name", sweep_names())
+def test_a_sweeps_help_says_what_it_reproduces_its_variants_and_what_each_option_defaults_to(
+    name: str, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        main(["run", name, "--help"])
+    text, sweep = capsys.readouterr().out, sweep_module(name).SWEEP
+    flowing = " ".join(text.split())
+    assert f"Reproduces {sweep.figure}." in flowing
+    for variant, took in sweep.took.items():
+        option = "Default:" if variant == "default" else f"--{variant}"
+        assert f"{option} {len(sweep.specs(variant, {})):,} trials, {took}" in flowing
+    levels = dict.fromkeys(f"{spec.label_corruption:g}" for spec in sweep.specs("default", {}))
+    assert f"label corruption level p in [0, 1] (default: {' '.join(levels)})" in flowing
+    assert "V ..." not in text
+    assert len(text[text.index("examples:") :].splitlines()) == 4
+    commands = [line for line in text.splitlines() if line.startswith("  rethink run")]
+    for line in set(text.splitlines()) - set(commands):
+        assert len(line) <= max(columns, 60)
+
+
+def test_each_option_stands_in_one_group_with_a_name_for_its_value() -> None:
+    fields = [name for group in SPEC_GROUPS.values() for name in group]
+    assert sorted(fields) == sorted(set(fields_of(TrialSpec)) - {"start_from"})
+    assert RUN_VALUES.keys() == fields_of(RunOptions).keys()
 
 
 @pytest.mark.parametrize("command", ["resume", "figures"])

@@ -19,7 +19,7 @@ NO_ADDRESS_OF_OURS = "203.0.113.1"  # RFC 5737: reserved for documentation
 
 
 @pytest.fixture
-def without_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def without_shared_memory(without_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a private Ray, without /dev/shm and with a long TMPDIR, as under Slurm."""
     long = tmp_path / ("job." + "1" * 80)
     long.mkdir()
@@ -61,7 +61,7 @@ def test_shared_memory_is_used_where_there_is_enough(monkeypatch: pytest.MonkeyP
     assert cluster._store_settings("/x") == {"_plasma_directory": "/x", "object_store_memory": 2**60}
 
 
-def test_a_machine_without_loopback_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_loopback_is_told(without_ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "LOOPBACK", NO_ADDRESS_OF_OURS)
     with pytest.raises(
         ClusterError, match=rf"{NO_ADDRESS_OF_OURS} cannot be reached \(.+\); is its loopback interface up"
@@ -85,7 +85,7 @@ def no_ray(request: pytest.FixtureRequest) -> Iterator[int]:
         thread.join()
 
 
-def test_what_answers_and_is_no_ray_is_refused(no_ray: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_answers_and_is_no_ray_is_refused(without_ray: None, no_ray: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "JOIN_SECONDS", 4.0)
     with pytest.raises(ClusterError) as refused:
         cluster.connect(f"127.0.0.1:{no_ray}")
@@ -93,3 +93,30 @@ def test_what_answers_and_is_no_ray_is_refused(no_ray: int, monkeypatch: pytest.
     assert str(refused.value).startswith(told)
     assert "\n" not in str(refused.value)
     assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("ray://127.0.0.1:10001", "a cluster is 'auto', on a machine of its own, or HOST:PORT"),
+        ("head", "a cluster is 'auto', on a machine of its own, or HOST:PORT"),
+    ],
+)
+def test_an_address_without_a_ray_is_refused(without_ray: None, address: str, reason: str) -> None:
+    with pytest.raises(ClusterError) as refused:
+        cluster.connect(address)
+    assert f"ray_address = '{address}' cannot be joined" in str(refused.value)
+    assert str(refused.value).endswith(reason)
+
+
+def test_a_process_with_a_ray_of_its_own_joins_no_other(local_ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.connect(None)
+    cluster.connect("local")
+    with pytest.raises(
+        ClusterError, match=r"ray_address = '127.0.0.1:1' is not allowed: this process has a Ray of its"
+    ):
+        cluster.connect("127.0.0.1:1")
+    monkeypatch.setenv("RAY_ADDRESS", "auto")
+    with pytest.raises(ClusterError, match=r"ray_address = 'auto' is not allowed"):
+        cluster.connect(None)

@@ -125,7 +125,7 @@ def test_training_goes_on_from_a_checkpoint_in_a_run_of_its_own(
 ) -> None:
     """The checkpoint was taken inside an epoch, which begins anew: steps and weights go on, in Ray as without it."""
     checkpoint = run.checkpoint(spec_of(run).spec_id)
-    assert main(["resume", str(checkpoint), *places, "--name", "further", "--max-steps", "30"]) == 0
+    assert main(["train-from", str(checkpoint), *places, "--name", "further", "--max-steps", "30"]) == 0
     further = RunDirectory(Path(places[1], "further"))
     spec = spec_of(further)
     rows = recorded_rows(further, spec)
@@ -161,7 +161,7 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
     run: RunDirectory, places: list[str], options: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit:  # argparse leaves by itself
-        raise SystemExit(main(["resume", str(run.checkpoint(spec_of(run).spec_id)), *places, *options]))
+        raise SystemExit(main(["train-from", str(run.checkpoint(spec_of(run).spec_id)), *places, *options]))
     error = capsys.readouterr().err
     assert exit.value.code == 2
     assert error.count("\n") == 1
@@ -171,8 +171,8 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (["resume", "RUN", "--max-steps", "30"], "--max-steps is not allowed: a run goes on with its own options"),
-        (["resume", "nowhere.pt"], "cannot read nowhere.pt (No such file or directory)"),
+        (["resume", "RUN", "--max-steps", "30"], "unrecognized arguments: --max-steps 30"),
+        (["train-from", "nowhere.pt"], "nowhere.pt does not exist; give a file of weights"),
         (["export", "RUN", "abc"], "'abc' is not a trial of this run; choose from"),
         (["evaluate", "FILE", "--dataset", "fashion_mnist_mini"], "view = 'whole' is not allowed: fashion_mnist_mini"),
         (
@@ -191,7 +191,7 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(
         (["prepare", "imagenet", "--writers", "0", "--data-dir", "."], "writers = 0 is not allowed"),
         (["evaluate", "FILE", "--device", "cuda"], "device = 'cuda' is not allowed: torch finds no GPU here"),
         (["run", "imagenet_regularization"], "imagenet needs a data directory"),
-        (["run", "label_corruption", "--start-from", "ab"], "`rethink resume FILE` starts from a file"),
+        (["run", "label_corruption", "--start-from", "ab"], "`rethink train-from FILE` starts from a file"),
         (["run", "label_corruption", "--gpus-per-trial", "2"], "a trial trains on one GPU"),
         (["run", "label_corruption", "--random-resized-crop", "on"], "random_resized_crop = True is not allowed"),
         (

@@ -1,4 +1,4 @@
-"""README's own data set, model and sweep: exactly those snippets run, on Ray workers that never registered them."""
+"""README's own data set, model and sweep: exactly that file runs, on Ray workers that never registered its parts."""
 
 import os
 import re
@@ -15,7 +15,8 @@ from tests.undisturbed import recorded_rows
 
 ROOT = Path(__file__).parents[3]
 SECTION = (ROOT / "README.md").read_text().split("## Own data set, model, sweep")[1].split("\n## ")[0]
-SNIPPETS = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+(FILE,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+IMPORTS, DATA, MODEL, SWEEP = re.split(r"\n(?=# Data:|# A model,|# A sweep:)", FILE)
 
 
 def call(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -30,19 +31,14 @@ def call(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the user's, with the file and one run of it."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "my_sweep.py").write_text("\n".join(SNIPPETS))
+    (folder / "my_sweep.py").write_text(FILE)
     small = ["--max-epochs", "20", "--seed", "0", "--cache-dir", "cache", "--storage", "runs", "--name", "first"]
     finished = call(folder, "my_sweep.py", *small)
     assert finished.returncode == 0, finished.stderr
     return folder
 
 
-def test_there_are_three_snippets_of_under_fifteen_lines() -> None:
-    assert len(SNIPPETS) == 3
-    assert all(len(snippet.splitlines()) < 15 for snippet in SNIPPETS)
-
-
-def test_the_snippets_make_a_sweep_whose_every_trial_ends(folder: Path) -> None:
+def test_the_file_makes_a_sweep_whose_every_trial_ends(folder: Path) -> None:
     trials = load(folder / "runs/first").trials
     assert len(trials) == 4
     assert set(trials["model"]) == {"tiny_conv"}
@@ -83,9 +79,8 @@ def test_the_own_file_resumes_its_run_and_another_process_says_how(folder: Path)
 def test_a_fault_in_the_own_file_ends_in_one_line_and_leaves_nothing(
     right: str, wrong: str, said: str, tmp_path: Path
 ) -> None:
-    file = "\n".join(SNIPPETS)
-    assert right in file
-    (tmp_path / "my_sweep.py").write_text(file.replace(right, wrong))
+    assert right in FILE
+    (tmp_path / "my_sweep.py").write_text(FILE.replace(right, wrong))
     refused = call(tmp_path, "my_sweep.py", "--cache-dir", "cache", "--storage", "runs")
     assert refused.returncode == 2
     assert re.fullmatch(rf"rethink run my_sweep: .*{said}.*\n", refused.stderr)
@@ -102,11 +97,10 @@ def test_a_sweep_that_is_a_module_of_a_package_reaches_the_workers_with_the_file
     tmp_path: Path, cache_dir: Path
 ) -> None:
     """`python -m` has the working directory in its path, so the workers have it in theirs."""
-    data, model, sweep = SNIPPETS
     package = tmp_path / "mine"
     package.mkdir()
-    (package / "entries.py").write_text(f"{data}\n{model}")
-    (package / "sweep.py").write_text(f"from mine import entries\n{sweep}")
+    (package / "entries.py").write_text(IMPORTS + DATA + MODEL)
+    (package / "sweep.py").write_text(f"from mine import entries\n{IMPORTS}{SWEEP}")
     small = ["--max-epochs", "1", "--seed", "0", "--dropout", "0", "--label-corruption", "0"]
     places = ["--storage", str(tmp_path / "runs"), "--cache-dir", str(cache_dir), "--name", "run"]
     ended = call(tmp_path, "-m", "mine.sweep", *small, *places)

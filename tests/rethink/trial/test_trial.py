@@ -371,4 +371,4 @@ def test_a_start_file_that_is_not_whole_ends_the_trial_with_its_name_and_a_cure(
     with pytest.raises(RunError) as caught:
         start(spec)
     assert str(path) in str(caught.value)
-    assert str(caught.value).endswith("put back a whole copy of it, or begin a new run with `rethink resume FILE`")
+    assert str(caught.value).endswith("put back a whole copy of it, or begin a new run with `rethink train-from FILE`")

@@ -9,7 +9,7 @@ from rethink.cli import weight_commands
 from rethink.cli.one_line import OneLineParser, _in_one_line, indented
 from rethink.cli.options import folder
 from rethink.cli.plugins import of_analysis, of_query, sweep_module, sweep_names
-from rethink.cli.run_commands import add_train_from, run_sweep, train_from
+from rethink.cli.run_commands import add_train_from, fill_sweep_parser, run_sweep, train_from
 from rethink.errors import RethinkError, SpecError
 from rethink.own_code import line_of, own_code
 from rethink.records.outputs import check_folder
@@ -31,10 +31,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given in (["-h"], ["--help"]):
         parser.epilog = _sweeps()
     arguments = parser.parse_args(given)
+    if arguments.command == "completion":
+        print(_completion(arguments.shell))
+        return 0
     if arguments.command == "run":
         prog = f"rethink run {arguments.sweep}"
         return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
+
+
+def _completion(shell: str) -> str:
+    """The script with which a shell completes commands, sweeps and options."""
+    import shtab
+
+    parser = _parser()
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    run = commands.choices["run"] = OneLineParser(prog="rethink run", add_help=False)
+    sweeps = run.add_subparsers(parser_class=OneLineParser)
+    for name in sweep_names():
+        sweep = _sweep_of(name)
+        fill_sweep_parser(sweeps.add_parser(name, help=sweep.about.replace("%", "%%")), sweep)
+    return str(shtab.complete(parser, shell))
 
 
 def _sweeps() -> str:
@@ -85,6 +102,8 @@ def _parser() -> OneLineParser:
     )
     packed.add_argument("run", type=Path, metavar="RUN", help="run directory")
     packed.add_argument("output", type=folder, metavar="FILE", help="the file, *.parquet")
+    completed = commands.add_parser("completion", help="the script with which a shell completes what is typed")
+    completed.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="SHELL", help="bash, zsh or tcsh")
     labels = commands.add_parser("labels", help="export the label tables of a run as CSV files")
     labels.add_argument("run", type=Path, help="run directory")
     labels.add_argument("output", type=folder, help="folder of the CSV files, one for each corruption")

@@ -72,9 +72,15 @@ def train_from(arguments: argparse.Namespace) -> int:
     return 0 if of_analysis("show_results")(run) else 1
 
 
-def _sweep_parser(sweep: Sweep, command: str) -> argparse.ArgumentParser:
-    prog = f"rethink run {sweep.name}"
-    parser = OneLineParser(prog=prog, usage=f"{command} [options]")
+def _sweep_parser(sweep: Sweep, command: str) -> OneLineParser:
+    parser = OneLineParser(prog=f"rethink run {sweep.name}", usage=f"{command} [options]")
+    fill_sweep_parser(parser, sweep)
+    parser.description, parser.epilog = description(sweep), examples(sweep, command)
+    return parser
+
+
+def fill_sweep_parser(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
+    """Add the options of a sweep. Raises SpecError for a variant whose option is already there."""
     parser.set_defaults(variant="default")
     try:
         _add_variants(parser, sweep)
@@ -88,8 +94,6 @@ def _sweep_parser(sweep: Sweep, command: str) -> argparse.ArgumentParser:
         taken = str(error.argument_name).rpartition("--")[2]
         message = f"sweep {sweep.name!r}: variant {taken!r} is not allowed: --{taken} is an option of every sweep"
         raise SpecError(message) from None
-    parser.description, parser.epilog = description(sweep), examples(sweep, command)
-    return parser
 
 
 def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:

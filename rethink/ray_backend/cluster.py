@@ -164,7 +164,7 @@ def _join(address: str) -> None:
         _init(address)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise ClusterError(f"{problem}: {_reason(error)}") from None
-    print(f"cluster      {address}: {_described()}")
+    print(f"cluster      {address}: {described()}")
 
 
 def _init(address: str, **settings: Any) -> None:
@@ -294,7 +294,8 @@ def _startable() -> list[tuple[dict[str, float], int]]:
     return [(kind["resources"], int(kind.get("max_workers", config["max_workers"]))) for kind in kinds]
 
 
-def _described() -> str:
+def described() -> str:
+    """How many machines, CPUs and GPUs there are."""
     total = ray.cluster_resources()
     counted = f"{len(_alive())} nodes, {total.get('CPU', 0):g} CPUs, {total.get('GPU', 0):g} GPUs"
     return f"{counted} now; more machines start as trials wait" if _startable() else counted

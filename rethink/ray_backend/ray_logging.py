@@ -8,6 +8,8 @@ from typing import Any
 
 from ray._private import worker
 
+from rethink.records.run_log import FileOrNothing
+
 _LOGGER = logging.getLogger("ray")
 
 
@@ -17,29 +19,16 @@ def logged_to(path: Path) -> Iterator[None]:
 
     The file is made with the first message.
     """
-    handler = _FileOrNothing(path, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler = FileOrNothing(path)
     handlers, printed = _LOGGER.handlers, worker.print_to_stdstream
     _LOGGER.handlers, worker.print_to_stdstream = [handler], _log
     try:
         yield
     finally:
         _LOGGER.handlers, worker.print_to_stdstream = handlers, printed
-        with contextlib.suppress(OSError):
-            handler.close()
+        handler.close()
 
 
 def _log(message: Mapping[str, Any], ignore_prefix: bool) -> None:
     """Log a daemon's message, on a dead worker for example, which Ray would print."""
     _LOGGER.warning("(%s) %s", message["pid"], "\n".join(message["lines"]))
-
-
-class _FileOrNothing(logging.FileHandler):
-    """Does not end a sweep if the log cannot be written, for example on a full disk."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        pass

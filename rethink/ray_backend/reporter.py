@@ -17,6 +17,7 @@ from rethink.ray_backend.schedulers import spec_of
 from rethink.ray_backend.trainable import NOTES
 from rethink.records.record import stop_reason
 from rethink.records.run_directory import RunDirectory
+from rethink.records.run_log import LOGGER
 from rethink.records.run_observer import TrialDisplay
 from rethink.records.run_record import LabelFacts
 
@@ -29,6 +30,7 @@ class Reporter(tune.Callback):
         self._labels = labels
         self._display = display
         self._restarts: Counter[str] = Counter()  # by trial
+        self._noted: set[str] = set()
         self._fault: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -37,10 +39,17 @@ class Reporter(tune.Callback):
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         self._display.update(spec_of(trial), result, result["time_total_s"])
         for note in result.get(NOTES, ()):
+            if note not in self._noted:
+                self._noted.add(note)
+                LOGGER.warning("%s", note)
             self._display.say_once(note)
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        LOGGER.info("%s started", spec_of(trial).name)
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._restarts[trial.trial_id] += 1
+        LOGGER.warning("%s is tried again: %s", spec_of(trial).name, last_failure(trial).reason)
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """A trial has ended, or is given up because a restart could not cure it."""
@@ -63,11 +72,14 @@ class Reporter(tune.Callback):
         spec = spec_of(trial)
         attainable = self._labels[spec.spec_id].attainable_accuracy
         reason = stop_reason(spec, trial.last_result, attainable) or "scheduler"
+        LOGGER.info("%s ended: %s after %d epochs", spec.name, reason, trial.last_result["epoch"])
         self._display.finish(spec, reason)
 
     def _fail(self, trial: TuneTrial) -> None:
         spec, tries = spec_of(trial), self._restarts[trial.trial_id] + 1
-        self._display.fail(spec, tries, last_failure(trial).reason, self._keep_stack(trial))
+        reason, stack = last_failure(trial).reason, self._keep_stack(trial)
+        LOGGER.error("%s failed, tries: %d: %s (%s)", spec.name, tries, reason, stack)
+        self._display.fail(spec, tries, reason, stack)
         self._run.record_outcome(spec.spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
 
     def _keep_stack(self, trial: TuneTrial) -> str:

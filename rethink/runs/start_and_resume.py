@@ -17,6 +17,7 @@ from rethink.ray_backend.registrations import Entries, check_carried
 from rethink.ray_backend.reporter import Reporter
 from rethink.records.provenance import command, versions
 from rethink.records.run_directory import RunDirectory
+from rethink.records.run_log import LOGGER, logged_to
 from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
 from rethink.runs.label_examples import write_label_examples
@@ -69,7 +70,7 @@ def start(
             new.create(record)
     run = RunDirectory(storage / name)
     try:
-        with going_on_with(_resume_command(run)):
+        with logged_to(run.log), going_on_with(_resume_command(run)):
             _execute(run, specs, prepared, options, resources)
     except Exception:
         discard_unbegun(run)
@@ -82,6 +83,12 @@ def resume(run: RunDirectory) -> RunDirectory:
 
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
     """
+    with logged_to(run.log):
+        _resume(run)
+    return run
+
+
+def _resume(run: RunDirectory) -> None:
     record = run.read_run()
     outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
     for spec, epoch in given_up(decisions_of(run, record.specs), outcomes):
@@ -99,7 +106,6 @@ def resume(run: RunDirectory) -> RunDirectory:
             check_same_data(data, record.data[name].content_sha256, run.root)
         with going_on_with(_resume_command(run)):
             _execute(run, left, prepared, record.options, resources)
-    return run
 
 
 def _resume_command(run: RunDirectory) -> str:
@@ -116,9 +122,11 @@ def _execute(
     costs = {spec: cost_of(spec, prepared) for spec in specs}
     data_sha256 = {name: data.content_sha256 for name, data in prepared.items()}
     labels = run.read_run().labels
+    LOGGER.info("%s: trials to run: %d, on %s", command(), len(specs), cluster.described())
     with Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress:
         reporter = Reporter(run, progress, labels)
         tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
+    LOGGER.info("every trial has ended or failed")
 
 
 def _write_start_files(run: RunDirectory, specs: Sequence[TrialSpec], weights: WeightFile) -> None:

@@ -1,5 +1,6 @@
 """The command line: values that no trial can run with end in one line and status 2, before anything starts."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -396,3 +397,24 @@ def test_a_replicate_ties_all_seeds_together_over_levels() -> None:
 def test_a_replicate_is_a_seed(number: float) -> None:
     with pytest.raises(SpecError, match=f"replicate = {number!r} is not allowed: a whole number from 0 to 4294967295"):
         complete({"model": "mlp_1x512", "replicate": number})
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["fig"], "figures"),
+        (["run", "imp"], "implicit_regularization"),
+        (["run", "label_corruption", "--label-c"], "--label-corruption"),
+        (["run", "learning_rate", "--pap"], "--paper"),
+        (["figures", "--outp"], "--output"),
+    ],
+    ids=" ".join,
+)
+def test_bash_completes_commands_sweeps_and_options(
+    typed: list[str], offered: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", "bash"]) == 0
+    words = f"COMP_WORDS=(rethink {' '.join(typed)}); COMP_CWORD={len(typed)}"
+    script = f'{capsys.readouterr().out}\n{words}\n_shtab_rethink\necho "${{COMPREPLY[@]}}"'
+    completed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert completed.stdout.split() == [offered]

@@ -164,6 +164,12 @@ def test_each_failed_trial_is_one_line_and_the_others_go_on(tmp_path: Path, cach
         assert str(run.error_file(spec.spec_id)) in lines[0]
         stack = run.error_file(spec.spec_id).read_text()
         assert spec.seed == 3 or "in fault" in stack, stack
+    events = run.log.read_text()
+    for spec in specs_of(run):
+        assert events.count(f"{spec.name} is tried again: ") == TRIES[spec.seed] - 1
+        failures = [line for line in events.splitlines() if f"{spec.name} failed, tries: {TRIES[spec.seed]}: " in line]
+        assert len(failures) == (spec.seed in REASONS)
+        assert all(" ERROR " in line and REASONS[spec.seed] in line for line in failures)
     log = run.ray_log.read_text()
     assert "Trial task failed" in log
     assert "(raylet)" in log

@@ -1,6 +1,7 @@
 """Whole sweeps on a real local Ray: every sweep file's smoke variant, and what a run leaves behind."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -196,10 +197,22 @@ def test_outcomes_outlive_the_rows_in_rays_own_files(runs: dict[str, RunDirector
     assert len(recovered.epochs) == recovered.trials["rows_from_ray"].sum()
 
 
+def test_the_log_says_when_each_trial_started_and_ended_and_on_what(run: RunDirectory) -> None:
+    first, *between, last = run.log.read_text().splitlines()
+    assert re.search(r"INFO .*: trials to run: 2, on 1 nodes, 2 CPUs, 0 GPUs$", first)
+    assert last.endswith("INFO every trial has ended or failed")
+    for spec in specs_of(run):
+        events = [line.partition(spec.name)[2] for line in between if spec.name in line]
+        epoch = recorded_rows(run, spec)[-1]["epoch"]
+        assert events == [" started", f" ended: interpolated after {epoch} epochs"]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO ", line) for line in (first, *between, last))
+
+
 def test_a_finished_run_is_not_run_again(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
-    before = sorted(run.rows.iterdir())
+    before, log = sorted(run.rows.iterdir()), run.log.read_text()
     assert main(["resume", str(run.root)]) == 0
     assert sorted(run.rows.iterdir()) == before
+    assert run.log.read_text() == log
     assert "figure" in capsys.readouterr().out
 
 

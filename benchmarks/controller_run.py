@@ -27,7 +27,7 @@ from benchmarks.simulated_actors import MadeTrainable, Simulation
 from rethink.ray_backend import tuner
 from rethink.run_options import RunOptions
 from rethink.runs import start_and_resume
-from rethink.runs.progress import Progress
+from rethink.runs.display.progress import Progress
 from rethink.spec import TrialSpec
 from rethink.sweep.sweep import Sweep
 

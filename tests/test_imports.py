@@ -28,6 +28,7 @@ FLOORS = [
     "analysis.published",
     "analysis",
     "rethink.runs",
+    "rethink.runs.display",
     "rethink.ray_backend",
     "rethink.trial",
     "rethink.weights",

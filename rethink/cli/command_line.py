@@ -80,6 +80,8 @@ def _parser() -> OneLineParser:
     run.add_argument("options", nargs=argparse.REMAINDER)
     resumed = commands.add_parser("resume", help="run what is left of an interrupted or failed run")
     resumed.add_argument("run", type=Path, metavar="RUN", help="run directory")
+    watched = commands.add_parser("watch", help="the live table of a run that another process or machine runs")
+    watched.add_argument("run", type=Path, metavar="RUN", help="run directory")
     add_train_from(commands)
     weight_commands.add_parsers(commands)
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
@@ -128,6 +130,15 @@ def _resume(arguments: argparse.Namespace) -> int:
     return 0 if of_analysis("show_results")(resume(run)) else 1
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    (run,) = find_runs([arguments.run])
+    from rich.console import Console
+
+    from rethink.runs.display.watch import watch
+
+    return 0 if watch(run, Console()) else 1
+
+
 def _figures(arguments: argparse.Namespace) -> int:
     return 0 if of_analysis("show_figures")(arguments.runs, arguments.output) else 1
 
@@ -160,6 +171,7 @@ def _labels(arguments: argparse.Namespace) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": _resume,
     "train-from": train_from,
+    "watch": _watch,
     "figures": _figures,
     "query": _query,
     "report": _report,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray._private import worker
 
-from rethink.records.run_log import FileOrNothing
+from rethink.files.log_file import FileOrNothing
 
 _LOGGER = logging.getLogger("ray")
 

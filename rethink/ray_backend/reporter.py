@@ -11,13 +11,13 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.progress_reporter import TrialProgressCallback
 
 from rethink.errors import RethinkError
+from rethink.files.log_file import LOGGER
 from rethink.ray_backend.failures import FULL
 from rethink.ray_backend.forgiving_restarts import failures_text, last_failure
 from rethink.ray_backend.schedulers import spec_of
 from rethink.ray_backend.trainable import NOTES
 from rethink.records.record import stop_reason
 from rethink.records.run_directory import RunDirectory
-from rethink.records.run_log import LOGGER
 from rethink.records.run_observer import TrialDisplay
 from rethink.records.run_record import LabelFacts
 

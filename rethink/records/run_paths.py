@@ -8,7 +8,8 @@ checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), 
 checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
 checkpoints/<spec id>.pt.damaged-<n>  one that was not what it should be, set aside
 start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
-run.log                         what happened, and when: starts, machines, trials, warnings, errors (run_log)
+.lock                           held by the process that drives the run (run_lock)
+run.log                         what happened, and when: starts, machines, trials, warnings, errors
 errors/<spec id>.txt            the stacks of a trial that failed
 errors/ray.log                  what Ray had to say meanwhile
 tune/  tensorboard/  figures/
@@ -45,6 +46,10 @@ class RunPaths:
     @property
     def log(self) -> Path:
         return self.root / "run.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
 
     @property
     def ray_log(self) -> Path:

@@ -11,20 +11,21 @@ from rich.console import Console
 from rethink.data import sources
 from rethink.data.betons.beton import PreparedData
 from rethink.data.spec_checks import check_same_data
+from rethink.files.log_file import LOGGER, logged_to
 from rethink.interruption import going_on_with
 from rethink.ray_backend import cluster, tuner
 from rethink.ray_backend.registrations import Entries, check_carried
 from rethink.ray_backend.reporter import Reporter
 from rethink.records.provenance import command, versions
 from rethink.records.run_directory import RunDirectory
-from rethink.records.run_log import LOGGER, logged_to
+from rethink.records.run_lock import driving
 from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
+from rethink.runs.display.progress import Progress
 from rethink.runs.label_examples import write_label_examples
 from rethink.runs.label_facts import label_facts
 from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_storage
 from rethink.runs.preparation import check_known, check_start_from, cost_of, default_name, described, prepare_all
-from rethink.runs.progress import Progress
 from rethink.runs.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_left, warn_of_lost_rows
 from rethink.runs.trial_run import check_own_models
 from rethink.spec import TrialSpec
@@ -70,7 +71,7 @@ def start(
             new.create(record)
     run = RunDirectory(storage / name)
     try:
-        with logged_to(run.log), going_on_with(_resume_command(run)):
+        with driving(run.lock), logged_to(run.log), going_on_with(_resume_command(run)):
             _execute(run, specs, prepared, options, resources)
     except Exception:
         discard_unbegun(run)
@@ -81,9 +82,10 @@ def start(
 def resume(run: RunDirectory) -> RunDirectory:
     """Run what is left of a run: trials that finished are skipped, the others go on from their checkpoints.
 
-    Raises SpecError if the data sets are no longer those that the run was started with, or are not known here.
+    Raises SpecError if the data sets are no longer those that the run was started with, or are not known here, and
+    RunError if another process drives the run.
     """
-    with logged_to(run.log):
+    with driving(run.lock), logged_to(run.log):
         _resume(run)
     return run
 

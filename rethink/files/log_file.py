@@ -1,4 +1,4 @@
-"""run.log: what happened to a run, and when, a line each, through `logging`."""
+"""A log file: what happened, and when, a line each, through `logging`."""
 
 import contextlib
 import logging

@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 
 from rethink.records.run_record import LabelFacts
-from rethink.runs.cell_table import CellTable, minutes
-from rethink.runs.sweep_state import SweepState
+from rethink.runs.display.cell_table import CellTable, minutes
+from rethink.runs.display.sweep_state import SweepState
 from rethink.spec import TrialSpec
 
 
@@ -80,17 +80,8 @@ class Progress:
             self._show(line)
 
     def table(self) -> Table:
-        """The cells: all of them, or those that fit the console's height, running ones first, and a count of the rest.
-
-        A cell is one line, cut where the console is narrow.
-        """
-        shown = self._state.most_telling(self._console.height)
-        table = self._cells.table(shown, self._title())
-        lines = len(self._console.render_lines(table))
-        if lines > self._console.height or len(shown) < len(self._state.cells):
-            room = len(shown) - (lines - self._console.height) - 1  # a line says what is left out
-            table = self._cells.table(self._state.most_telling(max(room, 0)), self._title())
-        return table
+        """The cells that fit the console, below how far the sweep is."""
+        return self._cells.fitted(self._console, self._title())
 
     def time_left(self) -> str:
         """Expected time to the end of the sweep, from the trials that ended of their own; ? before the first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rethink.records.run_log import LOGGER, logged_to
+from rethink.files.log_file import LOGGER, logged_to
 
 
 def test_events_warnings_and_the_end_are_lines_of_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

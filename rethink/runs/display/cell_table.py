@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from rethink.runs.sweep_state import Cell, SweepState
+from rethink.runs.display.sweep_state import Cell, SweepState
 from rethink.spec import SEEDS, TrialSpec, number_text
 
 _MEASURED = ("train accuracy", "left", "ended by")  # columns after those that name the cell, and count
@@ -32,7 +32,20 @@ class CellTable:
         self._changed = changed
         self._names = _telling_apart([trial.spec for trial in state.trials.values()])
 
-    def table(self, cells: list[Cell], title: str) -> Table:
+    def fitted(self, console: Console, title: str) -> Table:
+        """All cells, or those that fit the console's height, running ones first, and a count of the rest.
+
+        A cell is one line, cut where the console is narrow.
+        """
+        shown = self._state.most_telling(console.height)
+        table = self._table(shown, title)
+        lines = len(console.render_lines(table))
+        if lines > console.height or len(shown) < len(self._state.cells):
+            room = len(shown) - (lines - console.height) - 1  # a line says what is left out
+            table = self._table(self._state.most_telling(max(room, 0)), title)
+        return table
+
+    def _table(self, cells: list[Cell], title: str) -> Table:
         """These cells, a line each, and a count of the others."""
         table = Table(title=_line(title), title_justify="left", caption_justify="left")
         named_by = [name for name in self._names if name not in SEEDS]

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from rethink.records.run_record import LabelFacts
-from rethink.runs.progress import Progress
+from rethink.runs.display.progress import Progress
 from rethink.spec import TrialSpec
 from rethink.sweep.recipes import complete
 

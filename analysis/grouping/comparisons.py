@@ -126,7 +126,7 @@ def _alike(trials: pd.DataFrame, axes: tuple[str, ...]) -> "pd.Series[int]":
 
 
 def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with true pixels whose line has at least three levels; none: an empty frame.
+    """The trials with true pixels whose line has three levels, and, in runs with such a line, two; or an empty frame.
 
     A run that searches for a learning rate is left out, as it has its own figure; lines of other runs stay.
     """
@@ -138,7 +138,8 @@ def levels_of(trials: pd.DataFrame) -> pd.DataFrame:
     levels = grouped[LEVEL].transform("nunique")
     same = list({*names, "run"} - {"learning_rate"})
     searched = plain.groupby(same, observed=True, dropna=False)["learning_rate"]
-    return plain[(levels > 2) & (searched.transform("nunique") == 1)]
+    about_levels = (levels > 2).groupby(plain["run"], observed=True).transform("any")
+    return plain[((levels > 2) | (about_levels & (levels > 1))) & (searched.transform("nunique") == 1)]
 
 
 def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:

@@ -23,6 +23,10 @@ class RunError(RethinkError):
     """A run whose files are damaged or missing, or are another run's."""
 
 
+class EndedEarly(RunError):
+    """The sweep ends before its last trial, as the user asked for."""
+
+
 class ClusterError(RethinkError):
     """A Ray that cannot be started or joined, or a machine of it that cannot run trials."""
 

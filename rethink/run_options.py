@@ -66,6 +66,10 @@ class RunOptions:
         AMOUNT,
     )
 
+    fail_fast: bool = field(
+        False, "end the sweep at its first failed trial; `rethink resume` goes on with the rest (default: off)"
+    )
+
     def __post_init__(self) -> None:
         Writing(self.writers, self.skip_broken)
         check_allowed(self)

@@ -75,4 +75,5 @@ RUN_VALUES = {
     "report_seconds": "SECONDS",
     "checkpoint_seconds": "SECONDS",
     "max_failures": "RESTARTS",
+    "fail_fast": "on|off",
 }

@@ -10,7 +10,7 @@ from ray.tune import TuneError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.progress_reporter import TrialProgressCallback
 
-from rethink.errors import RethinkError
+from rethink.errors import EndedEarly, RethinkError
 from rethink.files.log_file import LOGGER
 from rethink.ray_backend.failures import FULL
 from rethink.ray_backend.forgiving_restarts import failures_text, last_failure
@@ -23,10 +23,16 @@ from rethink.records.run_record import LabelFacts
 
 
 class Reporter(tune.Callback):
-    """Carries what the controller hears to a display, and failures to the run directory."""
+    """Carries what the controller hears to a display, and failures to the run directory.
 
-    def __init__(self, run: RunDirectory, display: TrialDisplay, labels: Mapping[str, LabelFacts]) -> None:
+    With `fail_fast` the first failure ends the sweep: `run_trials` raises EndedEarly.
+    """
+
+    def __init__(
+        self, run: RunDirectory, display: TrialDisplay, labels: Mapping[str, LabelFacts], *, fail_fast: bool = False
+    ) -> None:
         self._run = run
+        self._fail_fast = fail_fast
         self._labels = labels
         self._display = display
         self._restarts: Counter[str] = Counter()  # by trial
@@ -81,6 +87,8 @@ class Reporter(tune.Callback):
         LOGGER.error("%s failed, tries: %d: %s (%s)", spec.name, tries, reason, stack)
         self._display.fail(spec, tries, reason, stack)
         self._run.record_outcome(spec.spec_id, "error", int((trial.last_result or {}).get("epoch", 0)))
+        if self._fail_fast:
+            self._fault = EndedEarly("the first failed trial ends the sweep (--fail-fast)")
 
     def _keep_stack(self, trial: TuneTrial) -> str:
         """Keep the stacks of a trial's failures; returns where they are."""

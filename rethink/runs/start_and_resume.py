@@ -1,6 +1,7 @@
 """Runs the trials of a sweep with Ray Tune, and resumes a run that was interrupted."""
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from rethink.data import sources
 from rethink.data.betons.beton import PreparedData
 from rethink.data.spec_checks import check_same_data
+from rethink.errors import EndedEarly
 from rethink.files.log_file import LOGGER, logged_to
 from rethink.interruption import going_on_with
 from rethink.ray_backend import cluster, tuner
@@ -28,7 +30,7 @@ from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_stor
 from rethink.runs.preparation import check_known, check_start_from, cost_of, default_name, described, prepare_all
 from rethink.runs.resumption import decisions_of, given_up, is_finished, recorded_rungs, warn_of_left, warn_of_lost_rows
 from rethink.runs.trial_run import check_own_models
-from rethink.spec import TrialSpec
+from rethink.spec import SEEDS, TrialSpec
 from rethink.sweep.sweep import Sweep, check_sweep
 from rethink.training.cost import check_possible
 from rethink.trial.tensorboard import write_hyperparameters
@@ -125,10 +127,30 @@ def _execute(
     data_sha256 = {name: data.content_sha256 for name, data in prepared.items()}
     labels = run.read_run().labels
     LOGGER.info("%s: trials to run: %d, on %s", command(), len(specs), cluster.described())
+    for line in _announced(run, specs, options, cluster.slots(resources)):
+        print(line, flush=True)
     with Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress:
-        reporter = Reporter(run, progress, labels)
-        tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
-    LOGGER.info("every trial has ended or failed")
+        reporter = Reporter(run, progress, labels, fail_fast=options.fail_fast)
+        try:
+            tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
+        except EndedEarly as end:
+            LOGGER.warning("%s", end)
+            progress.say_once(str(end))
+        else:
+            LOGGER.info("every trial has ended or failed")
+
+
+def _announced(run: RunDirectory, specs: Sequence[TrialSpec], options: RunOptions, slots: int) -> list[str]:
+    """What is trained, how many of them at a time, on what, and where they write."""
+    models = Counter(spec.model for spec in specs)
+    counted = ", ".join(f"{count:,} {model}" for model, count in models.items())
+    cells = len({spec.fields_except(SEEDS) for spec in specs})
+    at_once = min(slots, len(specs))
+    device = f"{options.gpus_per_trial:g} GPU each" if options.gpus_per_trial else "CPUs"
+    return [
+        f"trials       {len(specs):,} in {cells:,} cells ({counted}), {at_once:,} at a time, on {device}",
+        f"run          {run.root}",
+    ]
 
 
 def _write_start_files(run: RunDirectory, specs: Sequence[TrialSpec], weights: WeightFile) -> None:

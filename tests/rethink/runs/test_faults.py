@@ -138,12 +138,34 @@ REASONS = {1: "ValueError: boom", 2: "SystemExit: 0", 3: "its process died"}
 TRIES = {0: 1, 1: 1, 2: 1, 3: 2, 4: 2}  # what a restart cannot cure is not tried again
 
 
-def test_each_failed_trial_is_one_line_and_the_others_go_on(tmp_path: Path, cache_dir: Path, prepared: Any) -> None:
-    (tmp_path / "faulty.py").write_text(FAULTY)
-    places = ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run", "--max-failures", "1"]
-    command = [sys.executable, str(tmp_path / "faulty.py"), *places]
+def run_faulty(folder: Path, cache_dir: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "faulty.py").write_text(FAULTY)
+    places = ["--storage", str(folder), "--cache-dir", str(cache_dir), "--name", "run"]
+    command = [sys.executable, str(folder / "faulty.py"), *places, *options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_first_failed_trial_ends_a_sweep_that_shall_fail_fast(
+    tmp_path: Path, cache_dir: Path, prepared: Any
+) -> None:
+    one_by_one = ["--cpus-per-trial", str(os.cpu_count())]
+    finished = run_faulty(tmp_path, cache_dir, "--fail-fast", "--seed", "1", "0", *one_by_one)
+    assert finished.returncode == 1, finished.stderr
+    assert finished.stderr == ""
+    run = RunDirectory(tmp_path / "run")
+    failed, waiting = specs_of(run)
+    outcomes = run.read_outcomes()[0]
+    assert (list(outcomes), outcomes[failed.spec_id].stop_reason) == ([failed.spec_id], "error")
+    assert not run.read_attempts(waiting.spec_id)
+    lines = finished.stdout.splitlines()
+    assert "the first failed trial ends the sweep (--fail-fast)" in lines
+    assert f"go on with   rethink resume {run.root}" in lines
+    assert "WARNING the first failed trial ends the sweep (--fail-fast)" in run.log.read_text()
+
+
+def test_each_failed_trial_is_one_line_and_the_others_go_on(tmp_path: Path, cache_dir: Path, prepared: Any) -> None:
+    finished = run_faulty(tmp_path, cache_dir, "--max-failures", "1")
     assert finished.returncode == 1, finished.stderr
     assert finished.stderr == ""
     assert "Traceback" not in finished.stdout

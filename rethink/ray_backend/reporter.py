@@ -36,6 +36,7 @@ class Reporter(tune.Callback):
         self._labels = labels
         self._display = display
         self._restarts: Counter[str] = Counter()  # by trial
+        self._failures: dict[str, str] = {}  # why a trial failed last, by trial
         self._noted: set[str] = set()
         self._fault: Exception | None = None
 
@@ -51,11 +52,15 @@ class Reporter(tune.Callback):
             self._display.say_once(note)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        LOGGER.info("%s started", spec_of(trial).name)
+        name, failure = spec_of(trial).name, self._failures.pop(trial.trial_id, None)
+        if failure is None:
+            LOGGER.info("%s started", name)
+        else:
+            LOGGER.warning("%s is tried again: %s", name, failure)
 
     def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._restarts[trial.trial_id] += 1
-        LOGGER.warning("%s is tried again: %s", spec_of(trial).name, last_failure(trial).reason)
+        self._failures[trial.trial_id] = last_failure(trial).reason  # told if it starts again
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """A trial has ended, or is given up because a restart could not cure it."""

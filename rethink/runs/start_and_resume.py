@@ -19,7 +19,7 @@ from rethink.ray_backend import cluster, tuner
 from rethink.ray_backend.registrations import Entries, check_carried
 from rethink.ray_backend.reporter import Reporter
 from rethink.records.provenance import command, versions
-from rethink.records.run_directory import RunDirectory
+from rethink.records.run_directory import Outcome, RunDirectory
 from rethink.records.run_lock import driving
 from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
@@ -87,29 +87,31 @@ def resume(run: RunDirectory) -> RunDirectory:
     Raises SpecError if the data sets are no longer those that the run was started with, or are not known here, and
     RunError if another process drives the run.
     """
-    with driving(run.lock), logged_to(run.log):
-        _resume(run)
+    record = run.read_run()
+    outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
+    decided = [*given_up(decisions_of(run, record.specs), outcomes)]
+    ended = {**outcomes, **{spec.spec_id: Outcome(spec.spec_id, "scheduler", epoch) for spec, epoch in decided}}
+    left = [spec for spec in record.specs if not is_finished(run, spec, ended)]
+    warn_of_left(run, record.specs, ended)
+    if decided or left:
+        with driving(run.lock), logged_to(run.log):
+            for spec, epoch in decided:
+                run.record_outcome(spec.spec_id, "scheduler", epoch)
+            if left:
+                _go_on(run, record, left, ended)
     return run
 
 
-def _resume(run: RunDirectory) -> None:
-    record = run.read_run()
-    outcomes = run.results({spec.spec_id for spec in record.specs}).outcomes
-    for spec, epoch in given_up(decisions_of(run, record.specs), outcomes):
-        run.record_outcome(spec.spec_id, "scheduler", epoch)
-    outcomes, _ = run.read_outcomes()
-    left = [spec for spec in record.specs if not is_finished(run, spec, outcomes)]
-    warn_of_left(run, record.specs, outcomes)
-    if left:
-        check_known(left, run)
-        run.make_whole()
-        warn_of_lost_rows(run, left, outcomes)
-        resources = tuner.connect(record.options, run.root)
-        prepared = prepare_all(left, record.options, None)
-        for name, data in prepared.items():
-            check_same_data(data, record.data[name].content_sha256, run.root)
-        with going_on_with(_resume_command(run)):
-            _execute(run, left, prepared, record.options, resources)
+def _go_on(run: RunDirectory, record: RunRecord, left: Sequence[TrialSpec], outcomes: Mapping[str, Outcome]) -> None:
+    check_known(left, run)
+    run.make_whole()
+    warn_of_lost_rows(run, left, outcomes)
+    resources = tuner.connect(record.options, run.root)
+    prepared = prepare_all(left, record.options, None)
+    for name, data in prepared.items():
+        check_same_data(data, record.data[name].content_sha256, run.root)
+    with going_on_with(_resume_command(run)):
+        _execute(run, left, prepared, record.options, resources)
 
 
 def _resume_command(run: RunDirectory) -> str:

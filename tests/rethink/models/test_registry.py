@@ -66,7 +66,8 @@ def test_learning_rates_are_the_papers(name, rate):
 
 def test_an_unknown_name_is_refused_with_the_choices():
     with pytest.raises(
-        SpecError, match=r"^unknown model 'resnet'; choose from alexnet, alexnet_small, .*, wide_resnet$"
+        SpecError,
+        match=r"^unknown model 'resnet'; choose from alexnet, alexnet_small, .*, wide_resnet \(nearest: wide_resnet\)$",
     ):
         models.get("resnet")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rethink.data.betons.writing.options import Writing, usable_cpus
 from rethink.data.places import DataPlaces
 from rethink.errors import SpecError
-from rethink.spec.fields import Limits, check_allowed, field
+from rethink.spec.fields import Limits, check_allowed, field, fix_types
 
 LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
 CPUS = Limits(LEAST_SHARE, 10_000)
@@ -19,7 +19,7 @@ class RunOptions:
     """One field for each option of the command line, whose help it has.
 
     Raises:
-        SpecError: A number is out of range.
+        SpecError: A value is of another type or out of range, or no folder of this machine.
     """
 
     data_dir: Path | None = field(None, "folder with the data set's files, for sources that are not embedded")
@@ -65,12 +65,12 @@ class RunOptions:
         "code, which a restart would not cure, counts at once)",
         AMOUNT,
     )
-
     fail_fast: bool = field(
         False, "end the sweep at its first failed trial; `rethink resume` goes on with the rest (default: off)"
     )
 
     def __post_init__(self) -> None:
+        fix_types(self)
         Writing(self.writers, self.skip_broken)
         check_allowed(self)
         for name in ("cpus_per_trial", "gpus_per_trial"):

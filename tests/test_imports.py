@@ -56,6 +56,7 @@ FLOORS = [
     "rethink.entry_checks",
     "rethink.spec",
     "rethink.spec.fields",
+    "rethink.spec.folder",
     "rethink.spec.text",
     "rethink.files",
     "rethink.interruption",

@@ -10,6 +10,7 @@ from rethink.cli.one_line import OneLineParser, _in_one_line, indented
 from rethink.cli.options import folder
 from rethink.cli.plugins import of_analysis, of_query, sweep_module, sweep_names
 from rethink.cli.run_commands import add_train_from, fill_sweep_parser, run_sweep, train_from
+from rethink.cli.sweep_help import SweepHelp
 from rethink.errors import RethinkError, SpecError
 from rethink.own_code import line_of, own_code
 from rethink.records.outputs import check_folder
@@ -28,20 +29,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"usage: rethink run SWEEP [options]\n\n{_sweeps()}\n\n`rethink run SWEEP --help` shows its options.")
         return 0
     parser = _parser()
-    if given in (["-h"], ["--help"]):
+    if given[0] in ("-h", "--help"):
         parser.epilog = _sweeps()
+    elif given[0].startswith("-"):
+        parser.refuse(given[:1])
+    elif given[0] == "run" and given[1].startswith("-"):
+        parser.error(f"run: a sweep comes before {given[1]}: {', '.join(sweep_names())}")
     arguments = parser.parse_args(given)
-    if arguments.command == "completion":
-        print(_completion(arguments.shell))
-        return 0
     if arguments.command == "run":
         prog = f"rethink run {arguments.sweep}"
         return _in_one_line(prog, lambda: run_sweep(_sweep_of(arguments.sweep), arguments.options))
     return _in_one_line(f"rethink {arguments.command}", lambda: _COMMANDS[arguments.command](arguments))
 
 
-def _completion(shell: str) -> str:
-    """The script with which a shell completes commands, sweeps and options."""
+def _complete(arguments: argparse.Namespace) -> int:
+    """Print the script with which a shell completes commands, sweeps and options."""
     import shtab
 
     parser = _parser()
@@ -50,8 +52,9 @@ def _completion(shell: str) -> str:
     sweeps = run.add_subparsers(parser_class=OneLineParser)
     for name in sweep_names():
         sweep = _sweep_of(name)
-        fill_sweep_parser(sweeps.add_parser(name, help=sweep.about.replace("%", "%%")), sweep)
-    return str(shtab.complete(parser, shell))
+        fill_sweep_parser(sweeps.add_parser(name, help=sweep.about.replace("%", "%%")), sweep, SweepHelp())
+    print(shtab.complete(parser, arguments.shell))
+    return 0
 
 
 def _sweeps() -> str:
@@ -172,6 +175,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "resume": _resume,
     "train-from": train_from,
     "watch": _watch,
+    "completion": _complete,
     "figures": _figures,
     "query": _query,
     "report": _report,

@@ -99,7 +99,7 @@ class OneLineParser(argparse.ArgumentParser):
         """As argparse's, but a mistyped option is told with the nearest one."""
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            self._chosen(parsed)._refuse(unknown)
+            self._chosen(parsed).refuse(unknown)
         return parsed
 
     def error(self, message: str) -> NoReturn:
@@ -110,7 +110,8 @@ class OneLineParser(argparse.ArgumentParser):
         commands = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
         return next((action.choices[getattr(parsed, action.dest)] for action in commands), self)
 
-    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """End with the arguments that are not known, and the option that is nearest to the first."""
         known = [name for name in self._option_string_actions if name.startswith("--")]
         near = nearest(unknown[0].partition("=")[0], known)
         self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")

@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 from rethink import models
 from rethink.cli.option_groups import RUN_GROUP, RUN_VALUES, SEVERAL_FIELDS, SPEC_GROUPS
 from rethink.data import sources
+from rethink.errors import SpecError
 from rethink.run_options import RunOptions
 from rethink.spec import TrialSpec, shown
 from rethink.spec.fields import Field, fields_of
+from rethink.spec.folder import local_folder
 from rethink.sweep.recipes import NOT_OF_A_SPEC, PROTOCOLS
 
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
@@ -142,19 +144,11 @@ def _whole_number(text: str) -> int:
 
 
 def folder(text: str) -> Path:
-    """A folder of this machine that was given as text, absolute, as workers have other working directories.
-
-    Raises:
-        ArgumentTypeError: The text is blank (a shell variable that was not set), an address, or names a home that
-            nobody has.
-    """
-    if not text.strip() or "://" in text:
-        wanted = "a folder of this machine, such as ~/images with train/ and test/ in it, or . for this one"
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: {wanted}")
+    """A folder of this machine that was given as text. Raises ArgumentTypeError for what is none."""
     try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:  # ~ without a home, or of an unknown user
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: no such home folder") from None
+        return local_folder(text)
+    except SpecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _switch(text: str) -> bool:

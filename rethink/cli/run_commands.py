@@ -4,7 +4,6 @@ What trains is imported where it is called: torch and Ray take seconds, which a 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ from shlex import quote
 from rethink.cli.one_line import OneLineParser, _in_one_line
 from rethink.cli.options import SPEC_OPTIONS, add_run_options, add_spec_options, folder, run_options, spec_overrides
 from rethink.cli.plugins import of_analysis, sweep_names
-from rethink.cli.sweep_help import defaults_of, description, examples, variant_text
+from rethink.cli.sweep_help import SweepHelp, help_of
 from rethink.errors import SpecError
 from rethink.records.run_directory import find_runs
+from rethink.runs.new_run import storage_folder
 from rethink.sweep.sweep import Sweep, check_sweep
 from rethink.terminal import at_any_terminal
 
@@ -30,8 +30,8 @@ def run_sweep(sweep: Sweep, argv: Sequence[str] | None = None) -> int:
 
 def _run_as_asked(sweep: Sweep, argv: Sequence[str] | None) -> int:
     check_sweep(sweep)
-    command = f"rethink run {sweep.name}" if sweep.name in sweep_names() else f"python {quote(Path(sys.argv[0]).name)}"
-    arguments = _sweep_parser(sweep, command).parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = _sweep_parser(sweep, asks_for_help=not {"-h", "--help"}.isdisjoint(given)).parse_args(given)
     return _run(sweep, arguments) if arguments.resume is None else _resume_sweep(sweep, arguments)
 
 
@@ -68,27 +68,30 @@ def train_from(arguments: argparse.Namespace) -> int:
     sweep = sweep_from(file, fields)
     specs = sweep.specs("default", fields)
     options = run_options(arguments)
-    run = start(sweep, "default", specs, _storage(arguments), arguments.name, options, file)
+    run = start(sweep, "default", specs, storage_folder(arguments.storage), arguments.name, options, file)
     return 0 if of_analysis("show_results")(run) else 1
 
 
-def _sweep_parser(sweep: Sweep, command: str) -> OneLineParser:
+def _sweep_parser(sweep: Sweep, *, asks_for_help: bool) -> OneLineParser:
+    built_in = sweep.name in sweep_names()
+    command = f"rethink run {sweep.name}" if built_in else f"python {quote(Path(sys.argv[0]).name)}"
     parser = OneLineParser(prog=f"rethink run {sweep.name}", usage=f"{command} [options]")
-    fill_sweep_parser(parser, sweep)
-    parser.description, parser.epilog = description(sweep), examples(sweep, command)
+    texts = help_of(sweep, command) if asks_for_help else SweepHelp()
+    fill_sweep_parser(parser, sweep, texts)
+    parser.description, parser.epilog = texts.description, texts.examples
     return parser
 
 
-def fill_sweep_parser(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
+def fill_sweep_parser(parser: argparse.ArgumentParser, sweep: Sweep, texts: SweepHelp) -> None:
     """Add the options of a sweep. Raises SpecError for a variant whose option is already there."""
     parser.set_defaults(variant="default")
     try:
-        _add_variants(parser, sweep)
+        _add_variants(parser, sweep, texts)
         parser.add_argument(
             "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
         )
         _add_storage_options(parser)
-        add_spec_options(parser, defaults_of(sweep))
+        add_spec_options(parser, texts.defaults)
         add_run_options(parser)
     except argparse.ArgumentError as error:  # the option of a variant is already there
         taken = str(error.argument_name).rpartition("--")[2]
@@ -96,13 +99,13 @@ def fill_sweep_parser(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
         raise SpecError(message) from None
 
 
-def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep) -> None:
+def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep, texts: SweepHelp) -> None:
     others = [name for name in sweep.variants if name != "default"]
     if others:  # argparse cannot show the help of an empty group
         group = parser.add_argument_group("variants: one of them, instead of the sweep's default")
         variants = group.add_mutually_exclusive_group()
         for name in others:
-            about = variant_text(sweep, name).replace("%", "%%")
+            about = texts.variants.get(name, "").replace("%", "%%")
             variants.add_argument(f"--{name}", dest="variant", action="store_const", const=name, help=about)
 
 
@@ -113,19 +116,9 @@ def _add_storage_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--name", metavar="NAME", help="name of the run directory (default: sweep, variant and time)")
 
 
-def _storage(arguments: argparse.Namespace) -> Path:
-    """Where runs go. Raises SpecError if RETHINK_STORAGE does not name a folder of this machine."""
-    if arguments.storage is not None:
-        return Path(arguments.storage)
-    try:
-        return folder(os.environ.get("RETHINK_STORAGE") or "runs")
-    except argparse.ArgumentTypeError as error:
-        raise SpecError(f"RETHINK_STORAGE: {error}") from None
-
-
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
-    storage, options = _storage(arguments), run_options(arguments)
+    storage, options = storage_folder(arguments.storage), run_options(arguments)
     from rethink.runs.start_and_resume import start
 
     run = start(sweep, arguments.variant, specs, storage, arguments.name, options)

@@ -1,6 +1,7 @@
 """What a sweep's help says of it: its figure, its variants with trials and time, its defaults, and examples."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rethink.cli.one_line import filled
 from rethink.cli.option_groups import SPEC_GROUPS
@@ -12,33 +13,55 @@ from rethink.sweep.sweep import Sweep
 MOST_VALUES = 6  # of a field that are listed one by one
 
 
-def description(sweep: Sweep) -> str:
-    """What it measures, which figure it reproduces, and what it runs without a variant's option."""
-    figure = [f"Reproduces {sweep.figure}."] if sweep.figure else []
-    return "\n".join(filled([sweep.about, *figure, f"Default: {variant_text(sweep, 'default')}."]))
+@dataclass(frozen=True)
+class SweepHelp:
+    """The texts of a sweep's help. To make them takes every spec of every variant, so they are made if asked for.
+
+    Args:
+        description: What it measures, which figure it reproduces, and what it runs by default.
+        examples: Three commands to begin with.
+        variants: How many trials a variant has, and how long it took, by its name.
+        defaults: The values of each field in the default variant.
+    """
+
+    description: str = ""
+    examples: str = ""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
-def variant_text(sweep: Sweep, variant: str) -> str:
-    """How many trials a variant has, and how long it took."""
-    try:
-        count = len(sweep.specs(variant, {}))
-    except RethinkError as error:  # a data set or model of one's own that is not registered
-        return f"it cannot run: {error}"
-    took = sweep.took.get(variant)
-    return f"{count:,} {'trial' if count == 1 else 'trials'}" + (f", {took}" if took else "")
-
-
-def defaults_of(sweep: Sweep) -> Mapping[str, str]:
-    """The values of each field in the default variant, as text; nothing if it cannot run."""
-    specs = _specs(sweep)
+def help_of(sweep: Sweep, command: str) -> SweepHelp:
+    """The help of a sweep that `command` runs."""
+    specs = {variant: _specs(sweep, variant) for variant in sweep.variants}
+    counts = {variant: _count_text(found, sweep.took.get(variant)) for variant, found in specs.items()}
+    default = specs.get("default", "it has no such variant")
+    known = [] if isinstance(default, str) else default
     names = (name for values in SPEC_GROUPS.values() for name in values)
-    return {name: _values_text([getattr(spec, name) for spec in specs]) for name in names if specs}
+    figure = [f"Reproduces {sweep.figure}."] if sweep.figure else []
+    return SweepHelp(
+        "\n".join(filled([sweep.about, *figure, f"Default: {counts.get('default', default)}."])),
+        _examples(sweep, command, known[0].model if known else "mlp_1x512"),
+        counts,
+        {name: _values_text([getattr(spec, name) for spec in known]) for name in names if known},
+    )
 
 
-def examples(sweep: Sweep, command: str) -> str:
-    """Three commands to begin with."""
-    specs = _specs(sweep)
-    model = specs[0].model if specs else "mlp_1x512"
+def _specs(sweep: Sweep, variant: str) -> list[TrialSpec] | str:
+    """The variant's trials, or why it cannot run: a data set or model of one's own that is not registered."""
+    try:
+        return sweep.specs(variant, {})
+    except RethinkError as error:
+        return f"it cannot run: {error}"
+
+
+def _count_text(specs: list[TrialSpec] | str, took: str | None) -> str:
+    if isinstance(specs, str):
+        return specs
+    count = f"{len(specs):,} {'trial' if len(specs) == 1 else 'trials'}"
+    return f"{count}, {took}" if took else count
+
+
+def _examples(sweep: Sweep, command: str, model: str) -> str:
     first = [f"{command} --smoke"] if "smoke" in sweep.variants else []
     on_cifar = [f"{command} --cifar10 --data-dir ~/cifar10"] if "cifar10" in sweep.variants else []
     lines = [
@@ -49,13 +72,6 @@ def examples(sweep: Sweep, command: str) -> str:
         f"{command} --train-samples 500 1000 2000",
     ]
     return "examples:\n" + "\n".join(f"  {line}" for line in lines[:3])
-
-
-def _specs(sweep: Sweep) -> list[TrialSpec]:
-    try:
-        return sweep.specs("default", {})
-    except RethinkError:
-        return []
 
 
 def _values_text(values: list[object]) -> str:

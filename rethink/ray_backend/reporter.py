@@ -37,7 +37,7 @@ class Reporter(tune.Callback):
         self._display = display
         self._restarts: Counter[str] = Counter()  # by trial
         self._failures: dict[str, str] = {}  # why a trial failed last, by trial
-        self._noted: set[str] = set()
+        self._notes: set[str] = set()  # that were shown
         self._fault: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -46,10 +46,10 @@ class Reporter(tune.Callback):
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
         self._display.update(spec_of(trial), result, result["time_total_s"])
         for note in result.get(NOTES, ()):
-            if note not in self._noted:
-                self._noted.add(note)
+            if note not in self._notes:  # every result of a trial brings them
+                self._notes.add(note)
                 LOGGER.warning("%s", note)
-            self._display.say_once(note)
+                self._display.say(note)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         name, failure = spec_of(trial).name, self._failures.pop(trial.trial_id, None)

@@ -18,5 +18,5 @@ class TrialDisplay(Protocol):
     def fail(self, spec: TrialSpec, tries: int, reason: str, stack: str) -> None:
         """Take a trial's failure, after so many tries: why it failed, and where its stack is."""
 
-    def say_once(self, line: str) -> None:
-        """Show a line, the first time that it is given."""
+    def say(self, line: str) -> None:
+        """Show a line."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,8 +12,22 @@ from shlex import quote
 from rethink.errors import SpecError
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import shown
+from rethink.spec.folder import local_folder
 
 LONGEST_NAME = 200  # bytes: file systems take 255, and the names of temporary folders are longer
+
+
+def storage_folder(given: str | Path | None) -> Path:
+    """The folder of the runs: the given one, else the one that RETHINK_STORAGE names, else runs, in this folder.
+
+    Raises:
+        SpecError: It is no folder of this machine.
+    """
+    variable = "RETHINK_STORAGE"
+    try:
+        return local_folder(os.environ.get(variable) or "runs" if given is None else given)
+    except SpecError as error:
+        raise SpecError(f"{f'{variable}:' if given is None else 'storage ='} {error}") from None
 
 
 def check_name(name: str) -> None:

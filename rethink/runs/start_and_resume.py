@@ -72,12 +72,12 @@ def start(
             write_hyperparameters(new.tensorboard / "examples", specs)
             new.create(record)
     run = RunDirectory(storage / name)
-    try:
-        with driving(run.lock), logged_to(run.log), going_on_with(_resume_command(run)):
+    with driving(run.lock), logged_to(run.log), going_on_with(_resume_command(run)):
+        try:
             _execute(run, specs, prepared, options, resources)
-    except Exception:
-        discard_unbegun(run)
-        raise
+        except Exception:
+            discard_unbegun(run)
+            raise
     return run
 
 
@@ -137,7 +137,7 @@ def _execute(
             tuner.run_trials(run, costs, data_sha256, options, resources, recorded_rungs(run), reporter)
         except EndedEarly as end:
             LOGGER.warning("%s", end)
-            progress.say_once(str(end))
+            progress.say(str(end))
         else:
             LOGGER.info("every trial has ended or failed")
 
@@ -147,10 +147,11 @@ def _announced(run: RunDirectory, specs: Sequence[TrialSpec], options: RunOption
     models = Counter(spec.model for spec in specs)
     counted = ", ".join(f"{count:,} {model}" for model, count in models.items())
     cells = len({spec.fields_except(SEEDS) for spec in specs})
+    in_cells = f"{len(specs):,} in {cells:,} {'cell' if cells == 1 else 'cells'} ({counted})"
     at_once = min(slots, len(specs))
     device = f"{options.gpus_per_trial:g} GPU each" if options.gpus_per_trial else "CPUs"
     return [
-        f"trials       {len(specs):,} in {cells:,} cells ({counted}), {at_once:,} at a time, on {device}",
+        f"trials       {in_cells}, {at_once:,} at a time, on {device}",
         f"run          {run.root}",
     ]
 

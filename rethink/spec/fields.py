@@ -8,10 +8,12 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from rethink.errors import SpecError
+from rethink.spec.folder import local_folder
 from rethink.spec.text import nearest, number_text, shown
 
 
@@ -82,6 +84,10 @@ class Field:
         """
         if value is None and self.optional:
             return None
+        if self.kind is Path:
+            return self._folder(value)
+        if self.kind is int and type(value) is int:
+            return value
         if value is None or self.kind in (bool, str):
             self._require(type(value) is self.kind, value, f"a value of type {self.kind.__name__}")
             return value
@@ -90,8 +96,16 @@ class Field:
             exact = not isinstance(value, bool | str) and (self.kind is float or number == int(value))
         except (TypeError, ValueError, OverflowError):
             exact = False
-        self._require(exact and math.isfinite(number), value, f"a finite value of type {self.kind.__name__}")
+        finite = f"a finite value of type {self.kind.__name__}"
+        self._require(exact, value, finite)
+        self._require(math.isfinite(number), value, str(self.allowed) if isinstance(self.allowed, Limits) else finite)
         return float(number_text(number)) + 0.0 if self.kind is float else int(value)  # + 0.0 turns -0.0 into 0.0
+
+    def _folder(self, value: object) -> Path:
+        try:
+            return local_folder(value)
+        except SpecError as error:
+            raise SpecError(f"{self.name} = {error}") from None
 
     def check(self, value: Any) -> None:
         """Raise SpecError for a value, of the declared type, that is out of range or no choice."""
@@ -149,7 +163,7 @@ def check_names(record: type, names: Iterable[str]) -> None:
     fields = fields_of(record)
     for name in (given := tuple(names)):
         if name not in fields:
-            raise SpecError(f"unknown field {name!r}; choose from {', '.join(fields)}")
+            raise SpecError(f"unknown field {name!r}; choose from {', '.join(fields)}{nearest(name, fields)}")
     for name, declared in fields.items():
         if declared.default is REQUIRED and name not in given:
             raise SpecError(f"{name} is missing")

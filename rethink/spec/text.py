@@ -23,7 +23,7 @@ def shown(value: object) -> str:
 
 
 def nearest(value: object, choices: Iterable[str]) -> str:
-    """ " (nearest: X)" for the choice that a mistyped value comes close to, or nothing."""
+    """What a message adds for a mistyped value: the choice that it comes close to, in brackets, or nothing."""
     found = difflib.get_close_matches(str(value)[:100], list(choices), n=1, cutoff=0.7)
     return f" (nearest: {found[0]})" if found else ""
 

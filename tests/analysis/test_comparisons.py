@@ -314,6 +314,17 @@ def test_a_rate_that_only_some_seeds_fit_is_no_point_of_the_line_and_no_trial_go
     assert figure.axes[0].get_title(loc="left") == "mlp_1x512, 2,000 images (n = 3)"
 
 
+def test_a_line_of_two_levels_stands_beside_a_longer_one_of_its_run_alone(tmp_path: Path) -> None:
+    long = [spec(label_corruption=level) for level in (0, 0.5, 1)]
+    short = [spec(model="mlp_3x512", label_corruption=level) for level in (0, 1)]
+    study = make_run(tmp_path / "study", [*long, *short, spec(model="alexnet_small", label_corruption=1)])
+    others = [spec(model="wide_resnet", label_corruption=level) for level in (0, 1)]
+    elsewhere = make_run(tmp_path / "elsewhere", others)
+    drawn = levels_of(load(study.root, elsewhere.root).trials)
+    assert set(drawn["spec_id"]) == {one.spec_id for one in (*long, *short)}
+    assert levels_of(load(elsewhere.root).trials).empty
+
+
 def test_levels_at_one_rate_do_not_hide_each_other(tmp_path: Path) -> None:
     specs = [spec(learning_rate=rate, label_corruption=level) for rate in (0.1, 0.2) for level in (0, 1)]
     frames = frames_of(tmp_path, specs, [5, 5, 5, 5])

@@ -88,7 +88,9 @@ def test_every_number_of_a_spec_has_limits() -> None:
 
 def test_an_unknown_name_and_a_missing_one_are_told() -> None:
     check_names(Made, ["name"])
-    with pytest.raises(SpecError, match=r"^unknown field 'nam'; choose from name, share, kind, place, rows$"):
+    with pytest.raises(
+        SpecError, match=r"^unknown field 'nam'; choose from name, share, kind, place, rows \(nearest: name\)$"
+    ):
         check_names(Made, ["name", "nam"])
     with pytest.raises(SpecError, match=r"^name is missing$"):
         check_names(Made, ["share"])

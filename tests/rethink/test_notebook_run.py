@@ -4,6 +4,7 @@ import io
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -45,4 +46,45 @@ def test_what_no_trial_can_run_with_is_refused_before_anything_starts(tmp_path: 
         run(SWEEP, "smok", storage=tmp_path / "runs")
     with pytest.raises(SpecError, match="max_failures = -1 is not allowed"):
         run(SWEEP, "smoke", storage=tmp_path / "runs", options=RunOptions(max_failures=-1))
+    with pytest.raises(SpecError, match=r"unknown field 'lable_corruption'; .*\(nearest: label_corruption\)"):
+        run(SWEEP, "smoke", storage=tmp_path / "runs", lable_corruption=1)
+    with pytest.raises(SpecError, match=r"options = {'seed': 1} is not allowed: rethink.run_options.RunOptions"):
+        run(SWEEP, "smoke", storage=tmp_path / "runs", options={"seed": 1})
+    with pytest.raises(SpecError, match="'label_corruption' is not a sweep"):
+        run("label_corruption", storage=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("storage", ["", " ", "s3://bucket/runs", Path("s3://bucket/runs"), 7])
+def test_what_is_no_folder_of_this_machine_is_refused(
+    storage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match=r"^storage = .* is not allowed: a folder of this machine"):
+        run(SWEEP, "smoke", storage=storage)
+    monkeypatch.setenv("RETHINK_STORAGE", "s3://bucket/runs")
+    with pytest.raises(SpecError, match=r"^RETHINK_STORAGE: 's3://bucket/runs' is not allowed"):
+        run(SWEEP, "smoke")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"data_dir": "s3://bucket"}, "data_dir = 's3://bucket' is not allowed: a folder of this machine"),
+        ({"cache_dir": 3}, "cache_dir = 3 is not allowed: a folder of this machine"),
+        ({"fail_fast": "yes"}, "fail_fast = 'yes' is not allowed: a value of type bool"),
+        ({"max_failures": "3"}, "max_failures = '3' is not allowed: a finite value of type int"),
+        ({"report_seconds": float("nan")}, "report_seconds = nan is not allowed: from 0 to 1000000"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_with_its_name(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        RunOptions(**options)
+    assert str(refused.value).startswith(told)
+
+
+def test_folders_of_options_may_be_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert RunOptions(data_dir="~/x", cache_dir="y") == RunOptions(data_dir=tmp_path / "x", cache_dir=tmp_path / "y")

@@ -39,7 +39,6 @@ class Progress:
         self._slots = slots()
         self._console = console
         self._started = time.monotonic()
-        self._lines: set[str] = set()  # that were shown once
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2)
 
     def __enter__(self) -> "Progress":
@@ -73,11 +72,9 @@ class Progress:
         self._end(spec, "error")
         self._show_end(spec, "failed", f"{tries} {'try' if tries == 1 else 'tries'}: {reason} ({stack})")
 
-    def say_once(self, line: str) -> None:
-        """Show a line above the table, the first time that it is given."""
-        if line not in self._lines:
-            self._lines.add(line)
-            self._show(line)
+    def say(self, line: str) -> None:
+        """Show a line above the table."""
+        self._show(line)
 
     def table(self) -> Table:
         """The cells that fit the console, below how far the sweep is."""

@@ -71,7 +71,7 @@ class WatchedRun:
         done = f"{self._state.done} of {len(self._specs)} trials done"
         if self.goes_on:
             return f"{done}, running"
-        return done if self.is_done else f"{done}, no process runs the others"
+        return done if self.is_done else f"{done}, no process holds the run"
 
 
 def watch(run: RunDirectory, console: Console) -> bool:

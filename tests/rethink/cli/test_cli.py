@@ -190,6 +190,23 @@ def test_a_mistyped_option_of_any_command_is_told_with_the_nearest(capsys: pytes
     assert capsys.readouterr().err == "rethink figures: unrecognized arguments: --ouput y (nearest: --output)\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["--hlep"], "rethink: unrecognized arguments: --hlep (nearest: --help)"),
+        (["run", "--smoke"], f"rethink: run: a sweep comes before --smoke: {', '.join(sweep_names())}"),
+        (["completion", "fish"], "rethink completion: argument SHELL: 'fish' is not allowed: bash, zsh, tcsh"),
+    ],
+)
+def test_what_comes_too_early_or_is_no_choice_is_told(
+    command: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(command)
+    assert exit.value.code == 2
+    assert capsys.readouterr().err == f"{told}\n"
+
+
 @pytest.mark.parametrize("command", [[], ["--help"], ["run"], ["run", "--help"]], ids=" ".join)
 def test_the_sweeps_are_listed_each_with_its_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:  # argparse ends --help by itself

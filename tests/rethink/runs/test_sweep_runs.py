@@ -232,7 +232,7 @@ def test_a_trial_that_fails_is_said_so_and_kept(
     assert trials.loc[other.spec_id, "stop_reason"] == "interpolated"
     assert "Error" in damaged.error_file(victim.spec_id).read_text()
     printed = capsys.readouterr().out
-    assert printed.startswith("trials       1 in 1 cells (1 mlp_1x512), 1 at a time, on CPUs\nrun          ")
+    assert printed.startswith("trials       1 in 1 cell (1 mlp_1x512), 1 at a time, on CPUs\nrun          ")
     assert f"rethink resume {damaged.root}" in printed
     assert str(damaged.error_file(victim.spec_id)) in printed
     damaged.checkpoint(victim.spec_id).write_bytes(b"garbage")

@@ -58,7 +58,7 @@ def test_a_run_that_somebody_drives_goes_on_and_what_is_written_meanwhile_is_see
     write_trial(run, last, 9, 9)
     run.record_outcome(last.spec_id, "interpolated", 9)
     text = shown(run, watched)
-    assert text.splitlines()[0] == "2 of 3 trials done, no process runs the others"
+    assert text.splitlines()[0] == "2 of 3 trials done, no process holds the run"
     assert cells(text)[2][-4] == "9"
 
 
@@ -74,7 +74,7 @@ def test_without_a_terminal_it_is_shown_once_and_a_killed_run_says_what_goes_on_
 ) -> None:
     assert main(["watch", str(run.root)]) == 1
     output = capsys.readouterr().out
-    assert re.match(r"1 of 3 trials done, no process runs the others *\n", output)
+    assert re.match(r"1 of 3 trials done, no process holds the run *\n", output)
     assert output.endswith(f"\ngo on with   rethink resume '{run.root}'\n")
 
 

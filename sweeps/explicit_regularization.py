@@ -64,7 +64,6 @@ SWEEP = Sweep(
     took={
         "default": "44 min on two busy CPUs",
         "paper": "needs a GPU; never run",
-        "smoke": "half a minute",
     },
     variants={
         "default": [

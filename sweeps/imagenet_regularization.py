@@ -87,7 +87,6 @@ SWEEP = Sweep(
         "default": "38 min on two busy CPUs",
         "paper": "needs a GPU for each trial; never run",
         "original-variants": "needs a GPU for each trial; never run",
-        "smoke": "a minute",
     },
     variants={
         "default": [

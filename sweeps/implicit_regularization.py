@@ -23,7 +23,6 @@ SWEEP = Sweep(
     took={
         "default": "13 min on two busy CPUs",
         "paper": "needs a GPU; never run",
-        "smoke": "half a minute",
     },
     variants={
         "default": [

@@ -45,7 +45,6 @@ SWEEP = Sweep(
     took={
         "default": "16 min on two busy CPUs",
         "paper": "needs a GPU; never run",
-        "smoke": "half a minute",
     },
     variants={
         "default": [

@@ -40,7 +40,7 @@ SWEEP = Sweep(
     figure="Figures 1b and 1c",
     took={
         "default": "58 min on two busy CPUs",
-        "demo": "6 min on two CPUs",
+        "demo": "6 to 8 min on two CPUs, with set-up",
         "cifar10": "7.3 hours of trials, two at a time, on two busy CPUs",
         "paper": "needs a GPU; never run",
         "smoke": "half a minute",

@@ -27,7 +27,6 @@ SWEEP = Sweep(
     took={
         "default": "8 min on two busy CPUs",
         "paper": "needs a GPU; never run",
-        "smoke": "half a minute",
     },
     variants={
         "default": [

@@ -38,7 +38,7 @@ def test_what_was_asked_for_is_kept_and_read_again() -> None:
 
 
 def test_a_negative_time_is_refused() -> None:
-    with pytest.raises(SpecError, match="report_seconds = -1.0 is not allowed"):
+    with pytest.raises(SpecError, match=r"report_seconds = -1\.0 is not allowed"):
         RunOptions(report_seconds=-1)
 
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from rethink.errors import RethinkError
@@ -58,11 +58,6 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def filled(texts: Iterable[str]) -> list[str]:
-    """Lines of a help text, each text broken where the terminal ends; argparse leaves the lines of ours alone."""
-    return [line for text in texts for line in textwrap.wrap(text, _width())]
-
-
 def indented(text: str) -> list[str]:
     """The lines of a text below the name that it explains."""
     return [f"      {line}" for line in textwrap.wrap(text, _width() - 6)]
@@ -72,11 +67,18 @@ def _width() -> int:
     return max(20, min(shutil.get_terminal_size().columns, WIDEST) - 2)
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as the terminal, up to WIDEST; `NAME ...` stands for one or more values."""
+class _Help(argparse.HelpFormatter):
+    """Help as wide as the terminal, up to WIDEST; `NAME ...` stands for one or more values.
+
+    The lines of a description stay lines; indented ones, such as commands to be pasted, are not broken.
+    """
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=max(12, _width() // 3), width=_width())
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines()
+        return "\n".join(line if line.startswith(" ") else textwrap.fill(line, width) for line in lines)
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs in ("+", argparse.REMAINDER):

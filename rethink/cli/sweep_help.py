@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rethink.cli.one_line import filled
 from rethink.cli.option_groups import SPEC_GROUPS
 from rethink.errors import RethinkError
 from rethink.spec import TrialSpec
@@ -39,7 +38,7 @@ def help_of(sweep: Sweep, command: str) -> SweepHelp:
     names = (name for values in SPEC_GROUPS.values() for name in values)
     figure = [f"Reproduces {sweep.figure}."] if sweep.figure else []
     return SweepHelp(
-        "\n".join(filled([sweep.about, *figure, f"Default: {counts.get('default', default)}."])),
+        "\n".join([sweep.about, *figure, f"Default: {counts.get('default', default)}."]),
         _examples(sweep, command, known[0].model if known else "mlp_1x512"),
         counts,
         {name: _values_text([getattr(spec, name) for spec in known]) for name in names if known},

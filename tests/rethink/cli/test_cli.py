@@ -148,7 +148,9 @@ def test_help_is_given(command: list[str], capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as exit:
         main([*command, "--help"])
     assert exit.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: {' '.join(['rethink', *command[:1]])}")
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: {' '.join(['rethink', *command[:1]])}")
+    assert max(len(line) for line in text.splitlines()) <= 100
 
 
 @pytest.mark.parametrize("command", [["run", "label_corruption"], ["train-from"]], ids=" ".join)

@@ -118,6 +118,13 @@ def make_imagenet_training(prepared_ilsvrc: PreparedData, streams: StreamPool) -
 
 
 @pytest.fixture(autouse=True)
+def own_ctrl_c() -> Iterator[None]:
+    """Tune keeps SIGINT for itself after a `fit` of its own, and would swallow the next test's."""
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield

@@ -11,6 +11,7 @@ from analysis.captions import scale
 from analysis.figures import style
 from analysis.figures.epochs_by_learning_rate import rates_figure
 from analysis.figures.epochs_by_level import epochs_figure
+from analysis.figures.epochs_by_size import sizes_figure
 from analysis.figures.error_by_level import error_figure
 from analysis.figures.paper_curves import MakeFigure, Scale, curve_figures
 from analysis.frames import Frames
@@ -98,6 +99,9 @@ def _figures(found: Comparisons, scale_of: Scale, classes: set[int], across: int
     rates = found.rates
     if rates is not None:
         others.append(("learning_rate", partial(rates_figure, rates, scale_of(rates), across)))
+    sizes = found.sizes
+    if sizes is not None:
+        others.append(("capacity", partial(sizes_figure, sizes, scale_of(sizes), across)))
     levels = found.levels
     if not levels.empty or not others:
         trials = found.trials if levels.empty else levels

@@ -55,6 +55,10 @@ class Comparisons:
         return levels_of(self.trials)
 
     @cached_property
+    def sizes(self) -> pd.DataFrame | None:
+        return sizes_of(self.trials)
+
+    @cached_property
     def rates(self) -> pd.DataFrame | None:
         return rates_of(self.trials)
 
@@ -147,4 +151,13 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
     names = [*(name for name in line_columns(trials) if name != "learning_rate"), LEVEL]
     rates = trials.groupby(names, observed=True, dropna=False)["learning_rate"].transform("nunique")
     chosen = trials[rates > 1]
+    return None if chosen.empty else chosen
+
+
+def sizes_of(trials: pd.DataFrame) -> pd.DataFrame | None:
+    """The trials of networks that ran on three or more sizes of the training set at one level, all else equal."""
+    sized = trials[trials["train_samples"].notna()]
+    names = [name for name in cell_columns(sized) if name != "train_samples"]
+    sizes = sized.groupby(names, observed=True, dropna=False)["train_samples"].transform("nunique")
+    chosen = sized[sizes > 2]
     return None if chosen.empty else chosen

@@ -4,7 +4,7 @@ from pathlib import Path
 from textwrap import fill
 
 from analysis.schema.columns import DATA, EPOCHS, IDENTITY, OUTCOME, PROVENANCE, SPEC, Column
-from analysis.schema.statistics_columns import EFFECTS, SLOWDOWNS, STATISTICS
+from analysis.schema.statistics_columns import CAPACITY, EFFECTS, SLOWDOWNS, STATISTICS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "dataframes.md"
 LINE_LENGTH = 120
@@ -66,6 +66,12 @@ _SECTIONS = (
         "`analysis.statistics.effects.effects(trials)`: one row per regularizer, strength, measure and cell without "
         "the regularizer, named by the columns of that cell.",
         EFFECTS,
+    ),
+    (
+        "capacity",
+        "`analysis.statistics.capacity.capacity(trials)`: one row per network, level and setting that ran with at "
+        "least two sizes of the training set, named by the columns of its cells but for `train_samples`.",
+        CAPACITY,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Every column of the frames of statistics: cells, slowdowns and effects."""
+"""Every column of the frames of statistics: cells, slowdowns, effects and capacity."""
 
 from analysis.schema.columns import Column
 
@@ -170,4 +170,37 @@ EFFECTS = (
         "mean divided by the standard deviation of the differences, with Hedges' correction for small n; null for "
         "n < 3, where the correction is 0, and where all differences are equal",
     ),
+)
+
+
+CAPACITY = (
+    Column("trials", "Int64", "trials", "trials of all sizes, whatever became of them"),
+    Column("sizes", "Int64", "", "distinct sizes of the training set"),
+    Column(
+        "fitted_samples",
+        "Int64",
+        "images",
+        "greatest size, below the first that was not fitted, of which every trial fitted: the network's effective "
+        "complexity is at least this; null if there is none",
+    ),
+    Column(
+        "unfitted_samples",
+        "Int64",
+        "images",
+        "least size of which some trial ended without a fit; null: none did, so the capacity is open above",
+    ),
+    Column("unfitted_share", "Float64", "fraction", "share of that size's trials that are not fitted"),
+    Column(
+        "fitted_above",
+        "Int64",
+        "images",
+        "greatest size above `unfitted_samples` of which every trial fitted all the same; null: there is none",
+    ),
+    Column(
+        "unknown_sizes",
+        "Int64",
+        "",
+        "sizes that say neither, since a trial failed by an error or has not ended; they bound nothing",
+    ),
+    Column("horizon", "Int64", "epochs", "greatest horizon of the trials: the bracket holds for that many epochs"),
 )

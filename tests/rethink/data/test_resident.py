@@ -134,7 +134,7 @@ def test_a_device_crops_and_normalizes_to_the_same_bits(device: torch.device, ki
 )
 @pytest.mark.parametrize("model", ["mlp_1x512", "alexnet_small"])
 def test_rows_are_the_same_bit_for_bit(fields: dict[str, Any], model: str, prepared: PreparedData) -> None:
-    spec = spec_of(**{**RAW, "model": model, "image_size": 28, "max_epochs": 3, **fields})
+    spec = spec_of(**{**RAW, "model": model, "image_size": 28, "max_epochs": 3, "test_every": 3, **fields})
     pools = [StreamPool(read_ahead=False, resident_bytes=limit) for limit in (0, PLENTY)]
     rows = [
         [without_times(record.to_dict()) for record in Training(spec, pool.open(spec, prepared), CPU).records()]

@@ -23,6 +23,7 @@ BENCHMARKS = (
     "controller_at_scale",
     "storage_at_scale",
     "common_recipe",
+    "original_loop",
     "jpeg_throughput",
     "jpeg_memory",
 )

@@ -23,7 +23,7 @@ PAIRS = 2
 WORKERS = (0, 2)  # of the DataLoader: both are usual with one CPU a trial, the faster one is taken
 
 
-class _Sweep(NamedTuple):
+class Sweep(NamedTuple):
     """One whole process."""
 
     seconds: float
@@ -36,26 +36,26 @@ def measure(quick: bool) -> list[Measurement]:
     pilots = {workers: _recipe(workers, (1.0,), (0,), max_epochs=5) for workers in WORKERS}
     workers = min(pilots, key=lambda n: pilots[n].trial_seconds)
     tried = ", ".join(f"{n}: {pilot.trial_seconds:.1f} s for 5 epochs" for n, pilot in pilots.items())
-    both = [
-        (_product(levels, seeds), _recipe(workers, levels, seeds, max_epochs=1000))
-        for _ in range(1 if quick else PAIRS)
+    pairs = [
+        (product(levels, seeds), _recipe(workers, levels, seeds, max_epochs=1000)) for _ in range(1 if quick else PAIRS)
     ]
-    return _measurements(both, f"num_workers={workers}, the faster ({tried})")
+    return sweep_measurements(pairs, "recipe", Goal("at least", 4.0), f"num_workers={workers}, the faster ({tried})")
 
 
-def _measurements(both: list[tuple[_Sweep, _Sweep]], choice: str) -> list[Measurement]:
+def sweep_measurements(pairs: list[tuple[Sweep, Sweep]], peer: str, goal: Goal, choice: str) -> list[Measurement]:
+    """The wall times of the product and of a peer, their ratio, and the seconds of an epoch."""
     measurements = [
         Measurement(
-            what="wall time of the recipe over that of the product, whole processes",
+            what=f"wall time of the {peer} over that of the product, whole processes",
             unit="times",
-            samples=[recipe.seconds / product.seconds for product, recipe in both],
-            goal=Goal("at least", 3.0),
-            note=f"in turn; {len(both[0][0].epochs)} trials each",
+            samples=[own.seconds / ours.seconds for ours, own in pairs],
+            goal=goal,
+            note=f"in turn; {len(pairs[0][0].epochs)} trials each",
         )
     ]
     for name, sweeps, note in (
-        ("product", [product for product, _ in both], "loading, checks and tests included"),
-        ("recipe", [recipe for _, recipe in both], choice),
+        ("product", [ours for ours, _ in pairs], "loading, checks and tests included"),
+        (peer, [own for _, own in pairs], choice),
     ):
         epochs = ", ".join(map(str, sweeps[0].epochs))
         measurements += [
@@ -75,17 +75,18 @@ def _measurements(both: list[tuple[_Sweep, _Sweep]], choice: str) -> list[Measur
     return measurements
 
 
-def _product(levels: tuple[float, ...], seeds: tuple[int, ...]) -> _Sweep:
+def product(levels: tuple[float, ...], seeds: tuple[int, ...], *fields: object) -> Sweep:
+    """The product's sweep of mlp_1x512 at a constant learning rate; `fields` are further options."""
     with tempfile.TemporaryDirectory() as storage:
         seconds = _run(
-            "sweeps/label_corruption.py",
-            *("--model", "mlp_1x512", "--train-samples", IMAGES, "--learning-rate-decay", 1.0),
+            *("rethink", "run", "label_corruption"),
+            *("--model", "mlp_1x512", "--train-samples", IMAGES, "--learning-rate-decay", 1.0, *fields),
             *("--label-corruption", *levels, "--seed", *seeds, "--storage", storage, "--name", "run"),
             *("--cpus-per-trial", 1),
         )
         run = RunDirectory(Path(storage, "run"))
         trials = [rows_of(run.read_attempts(path.stem.rsplit("-", 1)[0])) for path in sorted(run.rows.iterdir())]
-        return _Sweep(seconds, [max(rows) for rows in trials], sum(map(_row_seconds, _all_rows(trials))))
+        return Sweep(seconds, [max(rows) for rows in trials], sum(map(_row_seconds, _all_rows(trials))))
 
 
 def _all_rows(trials: list[dict[int, dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -96,23 +97,24 @@ def _row_seconds(row: dict[str, Any]) -> float:
     return float(row["train_seconds"] + row["check_seconds"] + row["test_seconds"])
 
 
-def _recipe(workers: int, levels: tuple[float, ...], seeds: tuple[int, ...], max_epochs: int) -> _Sweep:
+def _recipe(workers: int, levels: tuple[float, ...], seeds: tuple[int, ...], max_epochs: int) -> Sweep:
+    options = ("--workers", workers, "--train-samples", IMAGES, "--max-epochs", max_epochs)
+    return script("benchmarks.recipe_sweep", levels, seeds, *options)
+
+
+def script(module: str, levels: tuple[float, ...], seeds: tuple[int, ...], *options: object) -> Sweep:
+    """A peer's sweep, which writes the epochs and seconds of its trials into trials.json."""
     with tempfile.TemporaryDirectory() as storage:
-        seconds = _run(
-            "benchmarks/recipe_sweep.py",
-            *("--storage", storage, "--workers", workers, "--train-samples", IMAGES, "--max-epochs", max_epochs),
-            *("--levels", *levels, "--seeds", *seeds),
-        )
+        seconds = _run(module, "--storage", storage, "--levels", *levels, "--seeds", *seeds, *options)
         trials = json.loads(Path(storage, "trials.json").read_text())
-    return _Sweep(seconds, [trial["epochs"] for trial in trials], sum(trial["seconds"] for trial in trials))
+    return Sweep(seconds, [trial["epochs"] for trial in trials], sum(trial["seconds"] for trial in trials))
 
 
-def _run(script: str, *arguments: object) -> float:
-    """Run a script of the checkout as a process of its own; the seconds from start to end."""
+def _run(module: str, *arguments: object) -> float:
+    """Run a module of the checkout as a process of its own; the seconds from start to end."""
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, str(ROOT / script), *map(str, arguments)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 

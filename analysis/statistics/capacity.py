@@ -43,7 +43,7 @@ def capacity(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bracket(trials: pd.DataFrame) -> Mapping[str, Any]:
-    sizes = [(int(size), _all_fitted(own)) for size, own in trials.groupby(SIZE)]
+    sizes = [(size, _all_fitted(trials[trials[SIZE] == size])) for size in sorted(map(int, trials[SIZE].unique()))]
     least = min((size for size, fitted in sizes if fitted is False), default=None)
     below = [size for size, fitted in sizes if fitted and (least is None or size < least)]
     above = [size for size, fitted in sizes if fitted and least is not None and size > least]

@@ -44,6 +44,7 @@ def _check_inception_v3(spec: TrialSpec) -> None:
 
 register(ModelEntry("mlp_1x512", _by("mlp", "build_1x512"), learning_rate=0.01))
 register(ModelEntry("mlp_3x512", _by("mlp", "build_3x512"), learning_rate=0.01))
+register(ModelEntry("mlp", _by("mlp"), learning_rate=0.01, depth=1, width=512))
 register(ModelEntry("alexnet_small", _by("alexnet_small"), learning_rate=0.01, channels_last=True))
 register(ModelEntry("inception_small", _by("inception_small"), learning_rate=0.1, batch_norm=True, channels_last=True))
 # BatchNorm is not an option: every block is built around it; without it the residual sums grow from block to block.

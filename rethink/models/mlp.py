@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons with one and three hidden layers of 512 units (paper, appendix A)."""
+"""Multi-layer perceptrons: one and three hidden layers of 512 units (paper, appendix A), or any depth and width."""
 
 import math
 
@@ -17,12 +17,19 @@ class MLP(nn.Sequential):
     Initialization: torch's default.
     """
 
-    def __init__(self, input_shape: InputShape, classes: int, hidden_layers: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        input_shape: InputShape,
+        classes: int,
+        hidden_layers: int,
+        hidden_units: int = HIDDEN_UNITS,
+        dropout: float = 0.0,
+    ) -> None:
         layers: list[nn.Module] = [_FlattenPixels()]
         units = math.prod(input_shape)
         for _ in range(hidden_layers):
-            layers += [nn.Linear(units, HIDDEN_UNITS), nn.ReLU(inplace=True), *dropout_layers(dropout)]
-            units = HIDDEN_UNITS
+            layers += [nn.Linear(units, hidden_units), nn.ReLU(inplace=True), *dropout_layers(dropout)]
+            units = hidden_units
         super().__init__(*layers, nn.Linear(units, classes))
 
 
@@ -31,6 +38,13 @@ class _FlattenPixels(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return images.permute(0, 2, 3, 1).flatten(1)
+
+
+def build(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:
+    """`depth` hidden layers of `width` units."""
+    assert spec.depth is not None, "ModelEntry.complete fills it"
+    assert spec.width is not None, "ModelEntry.complete fills it"
+    return MLP(input_shape, classes, spec.depth, spec.width, spec.dropout)
 
 
 def build_1x512(spec: TrialSpec, input_shape: InputShape, classes: int) -> MLP:

@@ -15,6 +15,7 @@ MAX_SEED = 2**32 - 1
 # Whole numbers: wide enough for any experiment, and small enough for 64 bits in every product of two.
 SEED = Limits(0, MAX_SEED)
 SIDE = Limits(1, 10_000)  # pixels
+WIDTH = Limits(1, 65_536)
 QUALITY = Limits(1, 100)  # libjpeg's
 COUNT = Limits(1, 10**9)
 ANY_COUNT = Limits(0, 10**9)
@@ -56,9 +57,9 @@ class TrialSpec:
     pixel_corruption: str = field("none", f"what the pixels become: {', '.join(PIXEL_CORRUPTIONS)}", PIXEL_CORRUPTIONS)
     corruption_seed: int = field(0, "seed of the corruption draws", SEED)
     model: str = field(REQUIRED, "name of the model")
-    depth: int | None = field(None, "depth, for models that have the choice (wide_resnet)", Limits(1, 1_000))
+    depth: int | None = field(None, "depth (wide_resnet) or hidden layers (mlp)", Limits(1, 1_000))
     width: int | None = field(
-        None, "widening factor (wide_resnet), or sixteenths of the published channels (inception_v3)", Limits(1, 1_024)
+        None, "widening factor (wide_resnet), hidden units (mlp), or 16ths of its channels (inception_v3)", WIDTH
     )
     batch_norm: bool | None = field(None, "BatchNorm on or off, for models that have the choice")
     dropout: float = field(0.0, "dropout probability; 0: off", BELOW_1)

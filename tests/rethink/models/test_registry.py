@@ -44,7 +44,7 @@ def logits(model, x):
 
 
 def test_the_models_of_the_design_are_registered():
-    small = ("alexnet_small", "inception_small", "mlp_1x512", "mlp_3x512", "wide_resnet")
+    small = ("alexnet_small", "inception_small", "mlp", "mlp_1x512", "mlp_3x512", "wide_resnet")
     assert models.names() == tuple(sorted((*small, "alexnet", "inception_v3")))
 
 
@@ -55,6 +55,7 @@ def test_the_models_of_the_design_are_registered():
         ("alexnet_small", 0.01),
         ("inception_small", 0.1),
         ("inception_v3", 0.1),
+        ("mlp", 0.01),
         ("mlp_1x512", 0.01),
         ("mlp_3x512", 0.01),
         ("wide_resnet", 0.1),

@@ -125,12 +125,25 @@ def _add_storage_options(parser: argparse.ArgumentParser, *, grows: bool = False
             default=[],
             help="runs whose finished trials are taken over where spec, data and code are the same (default: none)",
         )
+        group.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="say what would be trained, for how long and on how much disk, and refuse what a start would; write "
+            "nothing",
+        )
 
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     storage, options = storage_folder(arguments.storage), run_options(arguments)
     reused = [*find_runs(arguments.reuse)]
+    if arguments.dry_run:
+        from rich.console import Console
+
+        from rethink.runs.dry_run import dry_run
+
+        dry_run(sweep, arguments.variant, specs, storage, arguments.name, options, reused, Console())
+        return 0
     from rethink.runs.start_and_resume import start
 
     run = start(sweep, arguments.variant, specs, storage, arguments.name, options, reused=reused)

@@ -1,6 +1,5 @@
 """Trials of a run on Ray, and what the user is told meanwhile."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
@@ -16,9 +15,10 @@ from rethink.records.provenance import command
 from rethink.records.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.runs.display.progress import Progress
+from rethink.runs.expected import announced, expected_costs
 from rethink.runs.preparation import cost_of
 from rethink.runs.resumption import recorded_rungs
-from rethink.spec import SEEDS, TrialSpec
+from rethink.spec import TrialSpec
 
 
 def resume_command(run: RunDirectory) -> str:
@@ -41,7 +41,8 @@ def execute(
     data_sha256 = {name: data.content_sha256 for name, data in prepared.items()}
     labels = run.read_run().labels
     LOGGER.info("%s: trials to run: %d, on %s", command(), len(specs), cluster.described())
-    for line in _announced(run, specs, options, cluster.slots(resources)):
+    expected = expected_costs(specs, prepared, options)
+    for line in announced(run, specs, expected, options, cluster.slots(resources)):
         print(line, flush=True)
     with Progress(costs, lambda: cluster.slots(resources), Console(), labels) as progress:
         seconds = options.budget_seconds
@@ -54,17 +55,3 @@ def execute(
             progress.say(str(end))
         else:
             LOGGER.info("every trial has ended or failed")
-
-
-def _announced(run: RunDirectory, specs: Sequence[TrialSpec], options: RunOptions, slots: int) -> list[str]:
-    """What is trained, how many of them at a time, on what, and where they write."""
-    models = Counter(spec.model for spec in specs)
-    counted = ", ".join(f"{count:,} {model}" for model, count in models.items())
-    cells = len({spec.fields_except(SEEDS) for spec in specs})
-    in_cells = f"{len(specs):,} in {cells:,} {'cell' if cells == 1 else 'cells'} ({counted})"
-    at_once = min(slots, len(specs))
-    device = f"{options.gpus_per_trial:g} GPU each" if options.gpus_per_trial else "CPUs"
-    return [
-        f"trials       {in_cells}, {at_once:,} at a time, on {device}",
-        f"run          {run.root}",
-    ]

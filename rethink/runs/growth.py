@@ -74,8 +74,7 @@ class Growth:
 
     def write(self, prepared: Mapping[str, PreparedData]) -> None:
         """Write the new run.json, if there is anything to add. Raises SpecError for other data than the run's."""
-        for name in self.record.data.keys() & prepared.keys():
-            check_same_data(prepared[name], self.record.data[name].content_sha256, self.run.root)
+        self.check_data(prepared)
         changed = self.added + self.raised
         if not changed:
             return
@@ -87,7 +86,7 @@ class Growth:
             if outcome is not None and outcome.stop_reason in _AT_A_LIMIT:
                 self.run.record_outcome(spec.spec_id, "unfinished", outcome.epoch)
         write_label_examples(self.run, self.added, prepared)
-        specs = self._united()
+        specs = self.united()
         write_hyperparameters(self.run.tensorboard / "examples", specs)
         addition = Addition(
             variant=self.variant,
@@ -110,13 +109,18 @@ class Growth:
         )
         LOGGER.info("the run grows: %d trials added, %d with a higher limit", len(self.added), len(self.raised))
 
+    def check_data(self, prepared: Mapping[str, PreparedData]) -> None:
+        """Raise SpecError for other data than the run's."""
+        for name in self.record.data.keys() & prepared.keys():
+            check_same_data(prepared[name], self.record.data[name].content_sha256, self.run.root)
+
     def lines(self) -> list[str]:
         """What is there and what is added, for the user."""
-        there = len(self.record.specs)
-        raised = f", {len(self.raised):,} get a higher limit" if self.raised else ""
-        return [f"there        {there:,} trials; {len(self.added):,} are added{raised}"]
+        raised = f"; with a higher limit: {len(self.raised):,}" if self.raised else ""
+        return [f"in the run   {len(self.record.specs):,} trials; added: {len(self.added):,}{raised}"]
 
-    def _united(self) -> tuple[TrialSpec, ...]:
+    def united(self) -> tuple[TrialSpec, ...]:
+        """The trials of the run with those that are added, in that order."""
         by_id = {spec.spec_id: spec for spec in (*self.record.specs, *self.added, *self.raised)}
         return tuple(by_id.values())
 

@@ -17,6 +17,7 @@ from rethink.errors import SpecError
 from rethink.records.run_directory import RunDirectory
 from rethink.run_options import RunOptions
 from rethink.runs.display.cell_table import cell_names, minutes
+from rethink.runs.expected import Cost, announced, expected_costs
 from rethink.runs.growth import Growth
 from rethink.runs.new_run import check_free, check_name
 from rethink.runs.preparation import default_name, prepare_all
@@ -66,10 +67,7 @@ def dry_run(
         *([f"taken over   {len(taken):,} finished trials"] if taken else ()),
         *([f"took         {sweep.took[variant]}"] if _is_as_written(sweep, variant, specs) else ()),
         *(announced(run, trained, costs, options, slots) if trained else ["trials       none is left to train"]),
-        *(
-            f"images       {stored} is not prepared yet: its images are read when the run starts"
-            for stored in unprepared
-        ),
+        *(f"images       {stored}: they are read, and checked, when the run starts" for stored in unprepared),
     ):
         console.print(line, highlight=False, soft_wrap=True)
 

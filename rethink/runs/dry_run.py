@@ -1,6 +1,7 @@
 """What a start would do, without Ray and without writing: its trials, what is there, the time and disk they need."""
 
 import dataclasses
+import errno
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -90,8 +91,11 @@ def _left(run: RunDirectory, growth: Growth | None, specs: Sequence[TrialSpec]) 
 
 def _check_writable(storage: Path) -> None:
     there = next(folder for folder in (storage, *storage.parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise SpecError(f"storage {storage} cannot be written")
+    try:
+        os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY))  # a file without a name, which is gone at once
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # of the file system: a start will see
+            raise SpecError(f"storage {storage} cannot be written: {error.strerror}") from None
 
 
 def _prepared(specs: Sequence[TrialSpec], options: RunOptions) -> tuple[dict[str, PreparedData], list[str]]:

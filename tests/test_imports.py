@@ -29,6 +29,7 @@ FLOORS = [
     "analysis",
     "rethink.runs",
     "rethink.runs.display",
+    "rethink.runs.labels",
     "rethink.ray_backend",
     "rethink.trial",
     "rethink.weights",

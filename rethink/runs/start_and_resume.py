@@ -20,8 +20,8 @@ from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
 from rethink.runs.execution import execute, resume_command
 from rethink.runs.growth import Growth
-from rethink.runs.label_examples import write_label_examples
-from rethink.runs.label_facts import label_facts
+from rethink.runs.labels.examples import write_label_examples
+from rethink.runs.labels.facts import label_facts
 from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_storage
 from rethink.runs.preparation import check_known, check_start_from, default_name, described, prepare_all
 from rethink.runs.resumption import decisions_of, given_up, is_finished, warn_of_left, warn_of_lost_rows

@@ -48,10 +48,10 @@ def dry_run(
     name = default_name(sweep, variant) if name is None else name
     check_name(name)
     run = RunDirectory(storage / name)
-    growth = Growth.of(run, sweep, variant, specs, options) if run.run_file.is_file() else None
+    growth = Growth.of(run, sweep, variant, specs, options) if os.path.isfile(run.run_file) else None
     if growth is None:
         _check_writable(storage)
-        check_free(run.root)
+        check_free(run.root)  # after the check of the storage: a name may be too long for it
     reuse = Reuse.of(reused, growth.added if growth else specs, options)
     left = _left(run, growth, specs)
     taken = {trial.spec.spec_id for trial in reuse.found}
@@ -90,7 +90,7 @@ def _left(run: RunDirectory, growth: Growth | None, specs: Sequence[TrialSpec]) 
 
 
 def _check_writable(storage: Path) -> None:
-    there = next(folder for folder in (storage, *storage.parents) if folder.exists())
+    there = next(folder for folder in (storage, *storage.parents) if os.path.exists(folder))
     try:
         os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY))  # a file without a name, which is gone at once
     except OSError as error:

@@ -1,5 +1,6 @@
 """Starts the trials of a sweep in a new run, or in one that grows by them, and resumes a run that was interrupted."""
 
+import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ def start(
     name = default_name(sweep, variant) if name is None else name
     check_name(name)
     run = RunDirectory(storage / name)
-    if weights is None and run.run_file.is_file():
+    if weights is None and os.path.isfile(run.run_file):
         return _grow(run, Growth.of(run, sweep, variant, specs, options), reused, begun)
     with open_storage(storage, name):
         reuse = Reuse.of(reused, specs, options)

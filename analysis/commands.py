@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import frames, query
 from analysis.figures import all_figures
+from analysis.reading.measure_files import encoded_states
 from analysis.reading.packed_run import SUFFIX, pack
 from analysis.reading.run_facts import read_runs
 from analysis.reading.runs import open_runs
@@ -53,7 +54,8 @@ def pack_run(path: Path, output: Path) -> None:
     check_file(output)
     loaded = frames.load(path)
     (record,) = read_runs([path]).values()
-    pack(record, loaded.trials, loaded.epochs, output)
+    measures = encoded_states(loaded.runs[0], loaded.trials["spec_id"])
+    pack(record, loaded.trials, loaded.epochs, measures, output)
     print(f"packed       {output}: {len(loaded.trials):,} trials, {len(loaded.epochs):,} rows")
 
 

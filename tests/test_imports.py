@@ -35,6 +35,7 @@ FLOORS = [
     "rethink.training",
     "rethink.sweep",
     "rethink.models",
+    "rethink.records.measures",
     "rethink.records",
     "rethink.run_options",
     "rethink.data.embedded",
@@ -70,6 +71,7 @@ FLOORS = [
 ANALYSIS_MAY_IMPORT = {
     "analysis",
     "rethink.records",
+    "rethink.records.measures",
     "rethink.spec",
     "rethink.spec.fields",
     "rethink.files",

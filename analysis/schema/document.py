@@ -3,7 +3,7 @@
 from pathlib import Path
 from textwrap import fill
 
-from analysis.schema.columns import DATA, EPOCHS, IDENTITY, OUTCOME, PROVENANCE, SPEC, Column
+from analysis.schema.columns import DATA, EPOCHS, IDENTITY, MOMENT, OUTCOME, PROVENANCE, SPEC, Column
 from analysis.schema.statistics_columns import CAPACITY, EFFECTS, SLOWDOWNS, STATISTICS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "dataframes.md"
@@ -47,6 +47,13 @@ _SECTIONS = (
         "columns, merge with `trials` on `run` and `spec_id`. `learning_rate` is here that of the schedule, in "
         "`trials` the initial one.",
         EPOCHS,
+    ),
+    (
+        "measures",
+        "`load(...).measures`: one row per trial, moment and complexity measure ([measures.md](measures.md)), with "
+        "every column of the trial's spec, and `test_images`. A trial that did not fit has its row at the end. Read "
+        "when it is asked for.",
+        MOMENT,
     ),
     (
         "summary",

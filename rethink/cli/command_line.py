@@ -92,7 +92,7 @@ def _parser() -> OneLineParser:
     drawn.add_argument("--output", type=folder, help="folder of the figures (default: figures/ in the first run)")
     asked = commands.add_parser(
         "query",
-        help="an SQL query of the tables trials, epochs, cells, slowdowns, effects and capacity",
+        help="an SQL query of the tables trials, epochs, measures, cells, slowdowns, effects and capacity",
         description=f"The answer of one SELECT. {of_query('LIMITS')}.",
     )
     asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")

@@ -32,6 +32,7 @@ FLOORS = [
     "rethink.ray_backend",
     "rethink.trial",
     "rethink.weights",
+    "rethink.measures",
     "rethink.training",
     "rethink.sweep",
     "rethink.models",

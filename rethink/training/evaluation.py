@@ -1,6 +1,6 @@
 """Evaluation mode: accuracy over a set, and the exact interpolation check."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,17 @@ class Evaluator:
                     return None
         top1, top5 = correct.tolist()
         return Scores(float(loss) / len(indices), top1 / len(indices), top5 / len(indices))
+
+    def visit(
+        self,
+        samples: Samples,
+        indices: npt.NDArray[np.int64],
+        take: Callable[[torch.Tensor, torch.Tensor], None],
+    ) -> None:
+        """Give `take` the logits (n, classes) and labels (n,) of each batch."""
+        with self._evaluating():
+            for images, labels in self._batches(samples, indices):
+                take(self._logits(images), labels)
 
     def interpolates(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Interpolation:
         """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.

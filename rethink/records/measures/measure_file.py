@@ -1,6 +1,6 @@
 """measures/<spec id>.json: what was measured of a trial's network at its moments, replaced as a whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +8,8 @@ import msgspec
 
 from rethink.files.atomic_files import replace_file
 from rethink.files.checked_files import decode_json, read_plain, to_json
-from rethink.records.record import Count, Fraction
+from rethink.records.record import Count, Fraction, stop_reason
+from rethink.spec import TrialSpec
 
 Moment = Literal["fit", "loss", "end"]
 MOMENTS: dict[Moment, str] = {
@@ -46,8 +47,22 @@ class TrialMeasures(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
         return msgspec.structs.replace(self, states=states)
 
 
+def moments_of(spec: TrialSpec, row: Mapping[str, Any]) -> tuple[Moment, ...]:
+    """The moments that a trial's network is at after this row."""
+    moments: list[Moment] = []
+    if row["fitted"] is not None:  # the end of an epoch
+        if row["epoch"] == row["epochs_to_fit"]:
+            moments.append("fit")
+        if row["epoch"] == row["epochs_to_loss"]:
+            moments.append("loss")
+    if stop_reason(spec, row) is not None:
+        moments.append("end")
+    return tuple(moments)
+
+
 def write_measures(path: Path, measures: TrialMeasures) -> None:
     """Replace the file. Raises OSError."""
+    path.parent.mkdir(exist_ok=True)  # runs of earlier code have none
     replace_file(path, to_json(measures))
 
 

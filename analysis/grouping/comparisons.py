@@ -19,7 +19,10 @@ from analysis.grouping.conditions import (
     regularizers,
 )
 from analysis.published.variants import original_variants
+from analysis.ranking.networks import hyperparameters_of
+from analysis.ranking.ranking import ranking
 
+LEAST_RANKED, LEAST_AXES = 30, 3  # networks and hyperparameters from which a ranking is drawn unasked
 ORIGINAL_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
 
 
@@ -29,10 +32,13 @@ Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What two frames contain of every figure and table; each comparison is selected once, when it is asked for."""
+    """What the frames contain of every figure and table; each comparison is selected once, when it is asked for."""
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
+    read_measures: Callable[[], pd.DataFrame] | None = (
+        None  # the measures frame, which takes longer; None: there is none
+    )
 
     @cached_property
     def inputs(self) -> Chosen | None:
@@ -57,6 +63,15 @@ class Comparisons:
     @cached_property
     def sizes(self) -> pd.DataFrame | None:
         return sizes_of(self.trials)
+
+    @cached_property
+    def ranked(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """The measures of networks that are worth ranking, and their ranking."""
+        if self.read_measures is None or not is_grid(self.trials):
+            return None
+        measures = self.read_measures()
+        table = ranking(self.trials, measures)
+        return None if table.empty else (measures, table)
 
     @cached_property
     def rates(self) -> pd.DataFrame | None:
@@ -152,6 +167,11 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
     rates = trials.groupby(names, observed=True, dropna=False)["learning_rate"].transform("nunique")
     chosen = trials[rates > 1]
     return None if chosen.empty else chosen
+
+
+def is_grid(trials: pd.DataFrame) -> bool:
+    """Whether these are many networks that differ in several hyperparameters: else no order of theirs says much."""
+    return len(trials) >= LEAST_RANKED and len(hyperparameters_of(trials)) >= LEAST_AXES
 
 
 def sizes_of(trials: pd.DataFrame) -> pd.DataFrame | None:

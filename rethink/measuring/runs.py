@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
+from rethink import models
+from rethink.data import sources
 from rethink.data.places import DataPlaces
 from rethink.errors import RethinkError, SpecError
 from rethink.measuring.finished_trial import lacking
 from rethink.measuring.processes import Task, complete_all
 from rethink.records.run_directory import RunDirectory
-from rethink.training.cost import check_possible
 from rethink.trial.settings import TrialSettings
 
 
@@ -61,7 +62,7 @@ def _tasks(run: RunDirectory, places: DataPlaces | None, processes: int) -> Iter
         if lacks is None:
             continue
         try:
-            check_possible(spec)
+            models.get(spec.model), sources.get(spec.dataset)
         except RethinkError as error:
             raise SpecError(f"{run.root}: {error}") from None
         if not run.checkpoint(spec.spec_id).exists():

@@ -34,6 +34,7 @@ FLOORS = [
     "rethink.runs",
     "rethink.runs.display",
     "rethink.ray_backend",
+    "rethink.measuring",
     "rethink.trial",
     "rethink.weights",
     "rethink.measures",

@@ -1,6 +1,7 @@
 """The Fisher-Rao norm of a network on its training set, by one pass with derivatives in one direction."""
 
 import copy
+import warnings
 
 import torch
 import torch.autograd.forward_ad as forward_ad
@@ -19,7 +20,7 @@ def fisher_rao(trained: FoldedNetwork, batches: Batches, device: torch.device) -
     """
     network = copy.deepcopy(trained.network).to(device, torch.float32)
     total, samples = torch.zeros((), dtype=torch.float64, device=device), 0
-    with torch.no_grad(), forward_ad.dual_level():
+    with torch.no_grad(), forward_ad.dual_level(), warnings.catch_warnings(action="ignore"):  # of torch's own code
         _grow_along_themselves(network)
         for images, labels in batches:
             losses = F.cross_entropy(network(images.to(device)), labels.to(device), reduction="none")

@@ -1,16 +1,19 @@
 """RunOptions: where and how fast trials run; nothing that a result depends on, but for the threads' rounding."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from rethink.data.betons.writing.options import Writing, usable_cpus
 from rethink.data.places import DataPlaces
 from rethink.errors import SpecError
-from rethink.spec.fields import Limits, check_allowed, field, fix_types
+from rethink.spec.fields import Limits, check_allowed, field, fix_types, require
 
 LEAST_SHARE = 0.0001  # of a CPU or GPU, for Ray
 CPUS = Limits(LEAST_SHARE, 10_000)
 GPUS = Limits(0, 1, note=", as a trial trains on one GPU")
+_TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 AMOUNT = Limits(0, 1_000_000)  # of seconds or restarts
 
 
@@ -68,15 +71,36 @@ class RunOptions:
     fail_fast: bool = field(
         False, "end the sweep at its first failed trial; `rethink resume` goes on with the rest (default: off)"
     )
+    time_budget: str | None = field(
+        None,
+        "time after which the sweep ends, such as 45m or 2h; trials that cannot end in it are not started; `rethink "
+        "resume` goes on with the rest, for as long again (default: none)",
+    )
+    other_code: bool = field(
+        False,
+        "let a run that grows, or --reuse, mix trials of this code with those of another version (default: off)",
+    )
 
     def __post_init__(self) -> None:
         fix_types(self)
         Writing(self.writers, self.skip_broken)
         check_allowed(self)
+        _ = self.budget_seconds
         for name in ("cpus_per_trial", "gpus_per_trial"):
             share = getattr(self, name)
             if round(share, 4) != share:
                 raise SpecError(f"{name} = {share} is not allowed: Ray shares out multiples of {LEAST_SHARE}")
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """The time budget, s; none: there is none. Raises SpecError for what is no time."""
+        text = self.time_budget
+        if text is None:
+            return None
+        found = _TIME.fullmatch(text)
+        require(found is not None and float(found[1]) > 0, "time_budget", text, "a number and s, m or h, such as 2h")
+        assert found is not None
+        return float(found[1]) * _SECONDS[found[2]]
 
     @property
     def places(self) -> DataPlaces:

@@ -134,9 +134,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def local_ray() -> None:
-    """A Ray with two CPUs, which all tests of one process share: a start takes seconds."""
+    """A Ray with one CPU, which all tests of one process share: it and every further worker take seconds to start."""
     if not ray.is_initialized():
-        cluster.start_own(cpus=2)
+        cluster.start_own(cpus=1)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pandas as pd
@@ -19,7 +20,9 @@ from analysis.reading.trials_table import completed, from_table, to_table
 from rethink.errors import RunError
 from rethink.files.atomic_files import replace_file
 from rethink.files.checked_files import read_plain, to_json
-from rethink.records.run_record import RunRecord, decode_run_record
+from rethink.records.run_record import Addition, RunRecord, decode_run_record
+
+Start = TypeVar("Start", RunRecord, Addition)
 
 SUFFIX = ".parquet"
 MEASURES = pa.field("measures", pa.string())  # JSON; null: none; no such column: packed by earlier code
@@ -86,15 +89,19 @@ def pack(
 
     `measures` has the measured states of trials by spec id, as JSON.
     """
-    options = dataclasses.replace(record.options, data_dir=None, cache_dir=None)
-    command = without_folders(record.command)
-    public = to_json(msgspec.structs.replace(record, options=options, command=command))
+    additions = tuple(_without_folders(addition) for addition in record.additions)
+    public = to_json(msgspec.structs.replace(_without_folders(record), additions=additions))
     sink = pa.BufferOutputStream()
     texts = [measures[spec_id].decode() if spec_id in measures else None for spec_id in trials["spec_id"]]
     table = to_table(trials, epochs).append_column(MEASURES, pa.array(texts, pa.string()))
     table = table.replace_schema_metadata({_RUN: public, _DIGEST: _digest(public)})
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True, store_schema=True)
     replace_file(path, sink.getvalue().to_pybytes())
+
+
+def _without_folders(start: Start) -> Start:
+    options = dataclasses.replace(start.options, data_dir=None, cache_dir=None)
+    return msgspec.structs.replace(start, options=options, command=without_folders(start.command))
 
 
 def without_folders(command: str) -> str:

@@ -30,7 +30,7 @@ from analysis.tables.table import Table
 from analysis.tables.trial_tables import MOST_TRIALS, all_trials, trial_tables
 from rethink.records.outputs import write
 from rethink.records.run_directory import RunDirectory
-from rethink.records.run_record import RunRecord
+from rethink.records.run_record import Addition, RunRecord
 
 _PAGE = Path(__file__).parent / "page"
 _EXAMPLE = re.compile(r"(?P<dataset>.+)/(?P<pixels>[a-z_]*?)_?p(?P<level>[\d.e-]+)_seed(?P<seed>\d+)")
@@ -100,7 +100,7 @@ def _warnings(frames: Frames, runs: Runs) -> Iterator[str]:
     if unended:
         yield f"{unended} trials have not ended: they are running, waiting or interrupted."
     for name, run in runs.items():
-        if "dirty" in run.versions.get("rethink", ""):
+        if any("dirty" in start.versions.get("rethink", "") for start in run.starts):
             yield f"{name} ran code with changes that no commit has."
 
 
@@ -178,8 +178,7 @@ def _example_name(tag: str) -> str:
 
 def _reproduction(name: str, run: RunRecord, trials: pd.DataFrame) -> dict[str, Any]:
     versions = run.versions
-    _, _, commit = versions.get("rethink", "").partition("+")
-    commands = [*([f"git checkout {commit.removesuffix('-dirty')}"] if commit else []), _command(run.command)]
+    commands = [line for start in run.starts for line in _commands(start)]
     seeds = [f"{seed.replace('_', ' ')} {_listed(trials[seed])}" for seed in ("seed", "corruption_seed", "subset_seed")]
     facts = {
         "packages": ", ".join(f"{package} {version}" for package, version in versions.items()),
@@ -189,6 +188,12 @@ def _reproduction(name: str, run: RunRecord, trials: pd.DataFrame) -> dict[str, 
         **{f"data: {data}": f"SHA-256 {about.content_sha256}" for data, about in run.data.items()},
     }
     return {"name": name, "commands": "\n".join(commands), "facts": list(facts.items())}
+
+
+def _commands(start: RunRecord | Addition) -> list[str]:
+    """What makes the trials of one start again."""
+    _, _, commit = start.versions.get("rethink", "").partition("+")
+    return [*([f"git checkout {commit.removesuffix('-dirty')}"] if commit else []), _command(start.command)]
 
 
 def _command(recorded: str) -> str:

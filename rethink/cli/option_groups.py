@@ -77,4 +77,6 @@ RUN_VALUES = {
     "checkpoint_seconds": "SECONDS",
     "max_failures": "RESTARTS",
     "fail_fast": "on|off",
+    "time_budget": "TIME",
+    "other_code": "on|off",
 }

@@ -90,7 +90,7 @@ def fill_sweep_parser(parser: argparse.ArgumentParser, sweep: Sweep, texts: Swee
         parser.add_argument(
             "--resume", type=Path, metavar="RUN", help="go on with an interrupted run; no other option counts"
         )
-        _add_storage_options(parser)
+        _add_storage_options(parser, grows=True)
         add_spec_options(parser, texts.defaults)
         add_run_options(parser)
     except argparse.ArgumentError as error:  # the option of a variant is already there
@@ -109,19 +109,44 @@ def _add_variants(parser: argparse.ArgumentParser, sweep: Sweep, texts: SweepHel
             variants.add_argument(f"--{name}", dest="variant", action="store_const", const=name, help=about)
 
 
-def _add_storage_options(parser: argparse.ArgumentParser) -> None:
+def _add_storage_options(parser: argparse.ArgumentParser, *, grows: bool = False) -> None:
     about = "folder of the runs, which all machines of a cluster share (default: $RETHINK_STORAGE, else runs)"
     group = parser.add_argument_group("the run")
     group.add_argument("--storage", type=folder, metavar="DIR", help=about)
-    group.add_argument("--name", metavar="NAME", help="name of the run directory (default: sweep, variant and time)")
+    there = "; a run of this sweep that is there grows by the trials that it lacks" if grows else ""
+    name = f"name of the run directory{there} (default: sweep, variant and time)"
+    group.add_argument("--name", metavar="NAME", help=name)
+    if grows:
+        group.add_argument(
+            "--reuse",
+            type=Path,
+            nargs="+",
+            metavar="RUN",
+            default=[],
+            help="runs whose finished trials are taken over where spec, data and code are the same (default: none)",
+        )
+        group.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="say what would be trained, for how long and on how much disk, and refuse what a start would; write "
+            "nothing",
+        )
 
 
 def _run(sweep: Sweep, arguments: argparse.Namespace) -> int:
     specs = sweep.specs(arguments.variant, spec_overrides(arguments))
     storage, options = storage_folder(arguments.storage), run_options(arguments)
+    reused = [*find_runs(arguments.reuse)]
+    if arguments.dry_run:
+        from rich.console import Console
+
+        from rethink.runs.dry_run import dry_run
+
+        dry_run(sweep, arguments.variant, specs, storage, arguments.name, options, reused, Console())
+        return 0
     from rethink.runs.start_and_resume import start
 
-    run = start(sweep, arguments.variant, specs, storage, arguments.name, options)
+    run = start(sweep, arguments.variant, specs, storage, arguments.name, options, reused=reused)
     return 0 if of_analysis("show_results")(run) else 1
 
 

@@ -15,23 +15,33 @@ from rethink.files.log_file import LOGGER
 from rethink.ray_backend.failures import FULL
 from rethink.ray_backend.forgiving_restarts import failures_text, last_failure
 from rethink.ray_backend.schedulers import spec_of
+from rethink.ray_backend.time_budget import TimeBudget
 from rethink.ray_backend.trainable import NOTES
 from rethink.records.record import stop_reason
 from rethink.records.run_directory import RunDirectory
 from rethink.records.run_observer import TrialDisplay
 from rethink.records.run_record import LabelFacts
 
+_UNDER_WAY = (TuneTrial.PENDING, TuneTrial.RUNNING, TuneTrial.PAUSED)
+
 
 class Reporter(tune.Callback):
     """Carries what the controller hears to a display, and failures to the run directory.
 
-    With `fail_fast` the first failure ends the sweep: `run_trials` raises EndedEarly.
+    With `fail_fast` the first failure ends the sweep, with a budget its end does: `run_trials` raises EndedEarly.
     """
 
     def __init__(
-        self, run: RunDirectory, display: TrialDisplay, labels: Mapping[str, LabelFacts], *, fail_fast: bool = False
+        self,
+        run: RunDirectory,
+        display: TrialDisplay,
+        labels: Mapping[str, LabelFacts],
+        *,
+        fail_fast: bool = False,
+        budget: TimeBudget | None = None,
     ) -> None:
         self._run = run
+        self._budget = budget
         self._fail_fast = fail_fast
         self._labels = labels
         self._display = display
@@ -63,7 +73,9 @@ class Reporter(tune.Callback):
         self._failures[trial.trial_id] = last_failure(trial).reason  # told if it starts again
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """A trial has ended, or is given up because a restart could not cure it."""
+        """A trial has ended, or is given up because a restart could not cure it, or is withheld by the time budget."""
+        if self._budget is not None and self._budget.withholds(spec_of(trial)):
+            return
         try:
             if trial.status == TuneTrial.PENDING:
                 self._fail(trial)
@@ -78,6 +90,8 @@ class Reporter(tune.Callback):
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         if self._fault:
             raise self._fault
+        if self._budget is not None:
+            self._budget.check(is_idle=not any(trial.status in _UNDER_WAY for trial in trials))
 
     def _end(self, trial: TuneTrial) -> None:
         spec = spec_of(trial)

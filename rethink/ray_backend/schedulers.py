@@ -10,6 +10,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from rethink.ray_backend.forgiving_restarts import last_failure
+from rethink.ray_backend.time_budget import TimeBudget
 from rethink.records.record import stop_reason
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
@@ -25,14 +26,17 @@ class StopAtInterpolation(TrialScheduler):
     written (OSError) ends the sweep, and is made again when the run is resumed.
 
     Tune restarts a trial that fails; one that fails by an error that a restart cannot cure is stopped instead. A full
-    disk under the run, or its loss, ends the sweep.
+    disk under the run, or its loss, ends the sweep. A waiting trial that a time budget does not allow is taken out.
     """
 
     _supports_buffered_results = False
 
-    def __init__(self, run: RunDirectory, inner: TrialScheduler | None = None) -> None:
+    def __init__(
+        self, run: RunDirectory, inner: TrialScheduler | None = None, budget: TimeBudget | None = None
+    ) -> None:
         super().__init__()
         self._run = run
+        self._budget = budget
         self._inner = inner or FIFOScheduler()
         self._incurable: set[TuneTrial] = set()
 
@@ -79,6 +83,11 @@ class StopAtInterpolation(TrialScheduler):
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
         pending = [trial for trial in tune_controller.get_trials() if trial.status == TuneTrial.PENDING]
+        if self._budget is not None:
+            self._budget.withhold(map(spec_of, pending))
+            for trial in [trial for trial in pending if self._budget.withholds(spec_of(trial))]:
+                pending.remove(trial)
+                tune_controller.stop_trial(trial)
         if pending:
             return max(pending, key=lambda trial: float(trial.config["expected_cost"]))
         chosen: TuneTrial | None = self._inner.choose_trial_to_run(tune_controller)

@@ -15,6 +15,7 @@ from rethink.ray_backend.ray_logging import logged_to
 from rethink.ray_backend.registrations import Entries
 from rethink.ray_backend.reporter import Reporter, Silence, faults_of_the_sweep
 from rethink.ray_backend.schedulers import HalvingInCells, StopAtInterpolation, longest_first, spec_of
+from rethink.ray_backend.time_budget import TimeBudget
 from rethink.ray_backend.trainable import NetworkTrainable
 from rethink.records.run_directory import RunDirectory
 from rethink.run_options import RunOptions
@@ -31,6 +32,7 @@ def run_trials(
     resources: Mapping[str, float],
     rungs: Rungs | None,
     reporter: Reporter,
+    budget: TimeBudget | None = None,
 ) -> None:
     """Let Ray Tune run trials until the last one has ended, the longest first.
 
@@ -42,6 +44,7 @@ def run_trials(
         resources: A trial's share of CPUs and GPUs, as `connect` returned it.
         rungs: The decisions of successive halving so far, if the sweep asked for it.
         reporter: Receives every report and every end.
+        budget: Says which trials may still start; none: all.
     """
     settings = TrialSettings(
         run=run.root,
@@ -66,7 +69,7 @@ def run_trials(
             tune_config=tune.TuneConfig(
                 search_alg=BasicVariantGenerator(longest_first(costs)),  # a grid search copies all of them for each
                 num_samples=len(costs),
-                scheduler=StopAtInterpolation(run, HalvingInCells(rungs) if rungs else None),
+                scheduler=StopAtInterpolation(run, HalvingInCells(rungs) if rungs else None, budget),
                 reuse_actors=True,
                 trial_name_creator=lambda trial: spec_of(trial).name,
                 trial_dirname_creator=lambda trial: spec_of(trial).name,

@@ -212,6 +212,6 @@ def _denied_fit(row: Row, fitted: Mapping[int, bool], first: int | None) -> str 
 
 
 def rows_of(attempts: list[Attempt]) -> dict[int, Row]:
-    """The rows that count, by steps, in order: of each step, that of the last attempt that reached it."""
-    rows = {row["steps"]: row for attempt in attempts for row in attempt.rows}
+    """The rows that count, by their number, in order: of each number, that of the last attempt that reached it."""
+    rows = {row["row"]: row for attempt in attempts for row in attempt.rows}
     return dict(sorted(rows.items()))

@@ -65,6 +65,10 @@ class RunDirectory(RunPaths):
             raise FileExistsError(f"{self.root} already holds a run")
         replace_file(self.run_file, to_json(record))
 
+    def grow(self, record: RunRecord) -> None:
+        """Replace run.json by one that asks for more. Raises OSError, and leaves the old one then."""
+        replace_file(self.run_file, to_json(record))
+
     def make_whole(self) -> None:
         """Make the folders that have gone since the run was created, and see whether trials can write to all of them.
 

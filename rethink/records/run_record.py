@@ -1,4 +1,4 @@
-"""run.json: what a run was asked for, written once when it starts and checked whenever it is read."""
+"""run.json: what a run was asked for, written when it starts or grows, and checked whenever it is read."""
 
 import dataclasses
 from collections import Counter
@@ -41,8 +41,19 @@ class LabelFacts(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     attainable_accuracy: Fraction  # on the training subset; below 1: equal images with unequal labels
 
 
+class Addition(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A later start of the same sweep into the same run, and the trials that it added or gave a higher limit."""
+
+    variant: str
+    command: str
+    created: Date
+    versions: dict[str, str]
+    options: RunOptions
+    specs: tuple[str, ...]  # their ids
+
+
 class RunRecord(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The content of run.json."""
+    """The content of run.json: what the first start said, the trials of all starts, and what later ones said."""
 
     format: int = FORMAT
     run_id: str  # of this start alone: rows and checkpoints name it
@@ -56,6 +67,17 @@ class RunRecord(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     halving: SuccessiveHalving | None
     specs: tuple[TrialSpec, ...]
     labels: dict[str, LabelFacts]  # by spec id
+    additions: tuple[Addition, ...] = ()
+
+    @property
+    def starts(self) -> "tuple[RunRecord | Addition, ...]":
+        """What each start said of itself, the oldest first."""
+        return (self, *self.additions)
+
+    @property
+    def newest_options(self) -> RunOptions:
+        """Those of the last start, with which a run goes on."""
+        return self.starts[-1].options
 
 
 class _Format(msgspec.Struct):
@@ -106,6 +128,8 @@ def _check_format(said: int) -> None:
 def _problems(record: RunRecord, plain: Mapping[str, Any]) -> Iterator[str]:
     """What the types alone do not hold: fields that nothing knows, specs twice, data of specs that is not there."""
     yield from _unknown(plain["options"], RunOptions, "options")
+    for number, addition in enumerate(plain.get("additions", ())):
+        yield from _unknown(addition["options"], RunOptions, f"additions[{number}].options")
     if plain["halving"] is not None:
         yield from _unknown(plain["halving"], SuccessiveHalving, "halving")
     for number, spec in enumerate(plain["specs"]):
@@ -113,9 +137,13 @@ def _problems(record: RunRecord, plain: Mapping[str, Any]) -> Iterator[str]:
     for spec_id, times in Counter(spec.spec_id for spec in record.specs).items():
         if times > 1:
             yield f"specs holds {spec_id} {times} times"
+    asked = {spec.spec_id for spec in record.specs}
+    for strangers in ({*addition.specs} - asked for addition in record.additions):
+        if strangers:
+            yield f"additions adds {min(strangers)[:60]}, which specs lacks"
     for stored in sorted({spec.stored_data for spec in record.specs} - record.data.keys()):
         yield f"data lacks {stored!r}, which specs read"
-    for spec_id in sorted({spec.spec_id for spec in record.specs} - record.labels.keys()):
+    for spec_id in sorted(asked - record.labels.keys()):
         yield f"labels lacks {spec_id}, which specs asks for"
 
 

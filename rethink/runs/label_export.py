@@ -26,7 +26,7 @@ def export_labels(run: RunDirectory, folder: Path) -> list[Path]:
     written = []
     corruptions = {(s.stored_data, s.label_corruption, s.corruption_seed): s for s in record.specs}
     for (stored, level, seed), spec in corruptions.items():
-        data = prepare_for(spec, record.options.places)
+        data = prepare_for(spec, record.newest_options.places)
         check_same_data(data, record.data[stored].content_sha256, run.root)
         path = file_in(folder, label_file_name(stored, level, seed))
         write(path, label_table(data, level, seed).to_csv(index_label="index").encode())

@@ -50,7 +50,7 @@ def open_storage(storage: Path, name: str) -> Iterator[None]:
         try:
             missing += [folder for folder in (storage, *storage.parents) if not folder.exists()]
             storage.mkdir(parents=True, exist_ok=True)
-            _check_free(storage / name)
+            check_free(storage / name)
             probe = _temporary(storage, name)
             probe.mkdir()
             probe.rmdir()
@@ -75,12 +75,12 @@ def new_run(storage: Path, name: str) -> Iterator[RunDirectory]:
     try:
         temporary.root.mkdir()
         yield temporary
-        _check_free(storage / name)
+        check_free(storage / name)
         temporary.root.rename(storage / name)
     except BaseException as error:
         shutil.rmtree(temporary.root, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another start was quicker
-            _check_free(storage / name)
+            check_free(storage / name)
         raise
 
 
@@ -96,7 +96,8 @@ def _temporary(storage: Path, name: str) -> Path:
     return storage / f".{name}.{uuid.uuid4().hex}"
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
+    """Raises SpecError if something of that name is there."""
     if folder.exists() or folder.is_symlink():
         resumed = f", or `rethink resume {quote(str(folder))}`" if RunDirectory(folder).run_file.is_file() else ""
         raise SpecError(f"{folder} exists; choose another --name{resumed}")

@@ -5,12 +5,12 @@ Checks, the options of the command line, the columns of the frames and TensorBoa
 
 import dataclasses
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 from rethink.errors import SpecError
 from rethink.spec.folder import local_folder
@@ -167,3 +167,22 @@ def check_names(record: type, names: Iterable[str]) -> None:
     for name, declared in fields.items():
         if declared.default is REQUIRED and name not in given:
             raise SpecError(f"{name} is missing")
+
+
+class Fields:
+    """A dataclass of declared fields, as plain values and back."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, field by field."""
+        own: type = type(self)
+        return {name: getattr(self, name) for name in fields_of(own)}
+
+    def fields_except(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
+        """(field, value) of all fields but these: equal for the trials of one cell."""
+        return tuple((name, value) for name, value in self.to_dict().items() if name not in left_out)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of to_dict. Raises SpecError for a field that is unknown or missing."""
+        check_names(cls, values)
+        return cls(**values)

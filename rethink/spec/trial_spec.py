@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from rethink.spec.fields import REQUIRED, Limits, check_allowed, check_names, field, fields_of, fix_types, require
+from rethink.spec.fields import REQUIRED, Fields, Limits, check_allowed, field, fields_of, fix_types, require
 from rethink.spec.text import number_text
 
 PIXEL_CORRUPTIONS = ("none", "shuffled_pixels", "random_pixels", "gaussian")
 SEEDS = ("seed", "subset_seed", "corruption_seed")  # trials that differ in these alone share a cell
+LIMITS = ("max_epochs", "max_steps")  # say when a trial is given up, and change none of its rows before
 MAX_SEED = 2**32 - 1
 # Whole numbers: wide enough for any experiment, and small enough for 64 bits in every product of two.
 SEED = Limits(0, MAX_SEED)
@@ -28,8 +27,10 @@ ANGLE = Limits(0, 180, note=" degrees")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialSpec:
+class TrialSpec(Fields):
     """One trial: data, corruption, model, optimization, seeds. Equal specs give bit-equal results.
+
+    Specs that differ in LIMITS alone are one trial, given up sooner or later: they share their id and their rows.
 
     Each field says what it is, its unit and its limits; defaults are of the paper's appendix A (arXiv 1611.03530) where
     it has them. Real values are kept to 12 significant digits. Paths, thread counts and reporting rhythm are no part of
@@ -115,12 +116,12 @@ class TrialSpec:
 
     @property
     def spec_id(self) -> str:
-        """Twelve hexadecimal digits that stand for this spec: equal for equal specs, on every machine.
+        """Twelve hexadecimal digits that stand for this spec, but for LIMITS: equal on every machine.
 
         Fields at their defaults are left out, so a later field, off by default, changes no id. A default never changes.
         """
         fields = fields_of(TrialSpec)
-        decisive = {name: value for name, value in self.to_dict().items() if value != fields[name].default}
+        decisive = {name: value for name, value in self.fields_except(LIMITS) if value != fields[name].default}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -134,20 +135,6 @@ class TrialSpec:
         """Readable and unique, fit for a folder: model, corruption, seed and spec id."""
         pixels = "" if self.pixel_corruption == "none" else f"{self.pixel_corruption}-"
         return f"{self.model[:60]}-{pixels}p{number_text(self.label_corruption)}-seed{self.seed}-{self.spec_id}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, field by field."""
-        return {name: getattr(self, name) for name in fields_of(TrialSpec)}
-
-    def fields_except(self, left_out: Collection[str]) -> tuple[tuple[str, Any], ...]:
-        """(field, value) of all fields but these: equal for the trials of one cell."""
-        return tuple((name, value) for name, value in self.to_dict().items() if name not in left_out)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "TrialSpec":
-        """The inverse of to_dict. Raises SpecError for a field that is unknown or missing."""
-        check_names(cls, values)
-        return cls(**values)
 
 
 def _check_together(spec: TrialSpec) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from rethink.entry_checks import check_field, check_name
 from rethink.errors import SpecError
 from rethink.records.halving import SuccessiveHalving
-from rethink.spec import TrialSpec, shown
+from rethink.spec import LIMITS, TrialSpec, shown
 from rethink.spec.text import nearest
 from rethink.sweep.recipes import complete
 
@@ -64,7 +64,22 @@ class Sweep:
         if "model" in fields:
             blocks = _of_models(blocks, fields.pop("model"))
         blocks = [{**block, **fields} for block in blocks]
-        return list(dict.fromkeys(spec for block in blocks for spec in _cross(block)))
+        specs = list(dict.fromkeys(spec for block in blocks for spec in _cross(block)))
+        _check_limits(specs)
+        return specs
+
+
+def _check_limits(specs: Sequence[TrialSpec]) -> None:
+    """Raise SpecError for two specs that are one trial, given up sooner or later."""
+    by_id: dict[str, TrialSpec] = {}
+    for spec in specs:
+        other = by_id.setdefault(spec.spec_id, spec)
+        if other is not spec:
+            name = next(name for name in LIMITS if getattr(other, name) != getattr(spec, name))
+            raise SpecError(
+                f"{name} = {getattr(spec, name)} is not allowed: {spec.name} is already asked for with "
+                f"{getattr(other, name)}; limits change no row, so give a trial the greatest alone"
+            )
 
 
 def check_sweep(sweep: Any) -> None:

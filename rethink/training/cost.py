@@ -1,5 +1,6 @@
 """What a trial would cost, found without running it: for scheduling, and to refuse the impossible at once."""
 
+import math
 import warnings
 from functools import cache
 
@@ -14,15 +15,25 @@ from rethink.spec import TrialSpec
 
 
 def expected_cost(spec: TrialSpec, train_samples: int, classes: int) -> float:
-    """Relative time to the trial's end: floating-point operations of an image × images to interpolation or max_steps.
+    """Relative time to the trial's end: floating-point operations of an image × images to interpolation or a limit."""
+    return expected_images(spec, train_samples) * flops_per_image(spec, classes)
+
+
+def expected_images(spec: TrialSpec, train_samples: int) -> float:
+    """Training images that a trial is expected to see, to interpolation or to its limit.
 
     An MLP on 5,000 Fashion-MNIST images needed 58, 111, 138 and 184 epochs at levels 0, 0.2, 0.6 and 1: about
     58 (1 + 2p).
     """
-    images = 58 * (1 + 2 * spec.label_corruption) * (spec.train_samples or train_samples)
-    if spec.max_steps is not None:
-        images = min(images, spec.max_steps * spec.batch_size)
-    return images * flops_per_image(spec, classes)
+    return min(
+        58 * (1 + 2 * spec.label_corruption) * (spec.train_samples or train_samples), most_images(spec, train_samples)
+    )
+
+
+def most_images(spec: TrialSpec, train_samples: int) -> float:
+    """Training images that a trial sees if it never fits."""
+    of_epochs = spec.max_epochs * (spec.train_samples or train_samples)
+    return min(of_epochs, math.inf if spec.max_steps is None else spec.max_steps * spec.batch_size)
 
 
 def check_possible(spec: TrialSpec) -> None:

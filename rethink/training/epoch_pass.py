@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from rethink.randomness.streams import generator
+from rethink.records.record import Record
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,13 @@ class EpochPass:
         return cls(order, Steps.restored(state["steps"], device), state["random_state"].cpu())
 
 
-class Clock:
-    """Seconds of the steps since the last row, without the pauses between them."""
+@dataclass
+class SinceRow:
+    """What the steps since the last row took: their seconds, without the pauses between them, and their images."""
 
-    def __init__(self) -> None:
-        self.seconds = self._started = 0.0
+    images_seen: int = 0  # at the last row
+    seconds: float = 0.0
+    _started: float = 0.0
 
     def start(self) -> None:
         self._started = time.perf_counter()
@@ -101,10 +104,19 @@ class Clock:
     def pause(self) -> None:
         self.seconds += time.perf_counter() - self._started
 
-    def read(self) -> float:
-        """The seconds so far; from now on it counts from zero."""
-        seconds, self.seconds = self.seconds, 0.0
-        return seconds
+    def read(self, images_seen: int) -> tuple[int, float]:
+        """The images and seconds so far; from now on it counts from zero."""
+        images, seconds = images_seen - self.images_seen, self.seconds
+        self.images_seen, self.seconds = images_seen, 0.0
+        return images, seconds
+
+    def take_back(self, last: Record, before: Record | None) -> None:
+        """Count what the last row counted once more, as if only the one before it had been."""
+        self.images_seen = before.images_seen if before else 0
+        self.seconds += last.train_seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"images_seen": self.images_seen, "seconds": self.seconds}
 
 
 def seed_device(seed: int, device: torch.device) -> None:

@@ -13,7 +13,7 @@ from rethink.data.trial_data import TrialData
 from rethink.randomness.streams import key64
 from rethink.records.record import Record
 from rethink.spec import TrialSpec
-from rethink.training.epoch_pass import Clock, EpochPass, Steps, epoch_order, seed_device
+from rethink.training.epoch_pass import EpochPass, SinceRow, Steps, epoch_order, seed_device
 from rethink.training.evaluation import Evaluator
 from rethink.training.learner import Learner
 from rethink.training.measurement import Measurement, Trained
@@ -32,8 +32,7 @@ class Training:
         self._measurement = Measurement(spec, data, Evaluator(self.learner.network, device, spec.precision))
         self._pass: EpochPass | None = None  # over the training subset, where an epoch has begun
         self._since_evaluation = Steps()  # of rows inside epochs: over evaluate_steps, whatever epochs they lie in
-        self._clock = Clock()
-        self._recorded = 0  # images seen at the last row
+        self._since_row = SinceRow()
 
     def records(self) -> Iterator[Record]:
         """Train on, to max_epochs, max_steps or divergence; at interpolation the caller decides.
@@ -59,7 +58,7 @@ class Training:
             **self.learner.state_dict(),
             "pass": self._pass.state_dict(self._device) if self._pass else None,
             "since_evaluation": self._since_evaluation.state_dict(),
-            "since_row": {"images_seen": self._recorded, "seconds": self._clock.seconds},
+            "since_row": self._since_row.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -68,10 +67,15 @@ class Training:
             raise ValueError(f"state of trial {state['spec_id']} does not fit trial {self.spec.spec_id}")
         self.place = Place.of(state)
         self.learner.load_state_dict(state)
-        begun, since_row = state["pass"], state["since_row"]
+        begun = state["pass"]
         self._pass = EpochPass.restored(self._epoch_order(), begun, self._device) if begun else None
         self._since_evaluation = Steps.restored(state["since_evaluation"], self._device)
-        self._recorded, self._clock.seconds = since_row["images_seen"], since_row["seconds"]
+        self._since_row = SinceRow(**state["since_row"])
+
+    def take_back(self, last: Record, before: Record | None) -> None:
+        """Unsay the last row: its steps count for the next one."""
+        self.place.row -= 1
+        self._since_row.take_back(last, before)
 
     def start_from(self, weights: Mapping[str, Any]) -> None:
         """Start from other weights than the seed's, at their epoch and steps, with their optimizer's state if given.
@@ -80,7 +84,7 @@ class Training:
         """
         self.place = Place(epoch=weights["epoch"], steps=weights["steps"], images_seen=weights["images_seen"])
         self.learner.start_from(weights["model"], weights["optimizer"])
-        self._recorded = self.place.images_seen
+        self._since_row.images_seen = self.place.images_seen
 
     def _train_to_next_row(self) -> Iterator[None]:
         spec, place = self.spec, self.place
@@ -88,8 +92,8 @@ class Training:
         begun.set_random_state(self._device)
         done = begun.steps.images
         stretch = begun.order[done : done + place.steps_to_next_row(spec, len(begun.order)) * spec.batch_size]
-        batches = self._data.train.batches(stretch, spec.batch_size, self._augmentation())
-        self._clock.start()
+        batches = self._data.train.batches(stretch, spec.batch_size, _augmentation(spec, place.epoch + 1))
+        self._since_row.start()
         for number, (images, labels, indices) in enumerate(batches, start=1):
             on_device = images.to(self._device), labels.to(self._device)
             seen = indices, *self.learner.step(*on_device, place.images_seen)
@@ -99,9 +103,9 @@ class Training:
             if spec.evaluate_steps is not None:
                 self._since_evaluation.add(*seen)
             if number * spec.batch_size < len(stretch):
-                self._clock.pause()
+                self._since_row.pause()
                 yield None
-                self._clock.start()
+                self._since_row.start()
         begun.keep_random_state(self._device)
 
     def _begin_pass(self) -> EpochPass:
@@ -112,19 +116,12 @@ class Training:
     def _epoch_order(self) -> npt.NDArray[np.int64]:
         return epoch_order(self._data.subset, self.spec.seed, self.place.epoch + 1)
 
-    def _augmentation(self) -> Augmentation | None:
-        spec = self.spec
-        if not (spec.random_crop or spec.random_resized_crop or spec.flip or spec.rotation):
-            return None
-        drawn = (spec.random_resized_crop, spec.rotation)
-        return Augmentation(spec.crop_padding, spec.flip, spec.seed, self.place.epoch + 1, *drawn)
-
     def _record(self) -> Record:
         assert self._pass is not None, "a row is due after steps"
         begun, place = self._pass, self.place
         by_step = self.spec.evaluate_steps is not None and not begun.is_done
         seen = (self._since_evaluation if by_step else begun.steps).seen()
-        self._clock.pause()  # only now has a GPU done its steps
+        self._since_row.pause()  # only now has a GPU done its steps
         place.row += 1
         place.diverged = not math.isfinite(seen.losses.mean())
         if begun.is_done:
@@ -133,6 +130,12 @@ class Training:
         if place.is_evaluation_step(self.spec):
             self._since_evaluation = Steps()
         measured = self._measurement.take(place, begun if begun.is_done else None)
-        trained = Trained(seen, place.images_seen - self._recorded, self._clock.read(), self.learner.learning_rate)
-        self._recorded = place.images_seen
+        trained = Trained(seen, *self._since_row.read(place.images_seen), self.learner.learning_rate)
         return self._measurement.record(place, trained, measured)
+
+
+def _augmentation(spec: TrialSpec, epoch: int) -> Augmentation | None:
+    if not (spec.random_crop or spec.random_resized_crop or spec.flip or spec.rotation):
+        return None
+    drawn = (spec.random_resized_crop, spec.rotation)
+    return Augmentation(spec.crop_padding, spec.flip, spec.seed, epoch, *drawn)

@@ -14,6 +14,7 @@ from rethink.records.record import Record, stop_reason
 from rethink.records.run_directory import RunDirectory
 from rethink.spec import TrialSpec
 from rethink.training.loop import Training
+from rethink.training.reopened import reopen
 from rethink.trial.checkpoint_clock import CheckpointClock
 from rethink.trial.data_store import DataStore
 from rethink.trial.moment_log import MomentLog
@@ -95,7 +96,7 @@ class Trial:
     def _go_to(self, state: TrialState) -> None:
         self._training.load_state_dict(state.training)
         self._resumed_from = self._training.place.epoch, self._training.place.steps
-        self._records = [Record.from_dict(row) for row in state.rows]
+        self._records = reopen(self._training, [Record.from_dict(row) for row in state.rows])
         self._is_unreported = self._last is not None and self._last.epoch in self._settings.report_epochs
         self._log.write_lost(self._records)
 

@@ -33,7 +33,7 @@ class TrialLog:
         """Append the rows that the row files lack, or have otherwise: a crash, a disk or a hand took them."""
         kept = rows_of(self._run.read_attempts(self._spec.spec_id))
         for record in records:
-            if kept.get(record.steps) != record.to_dict():
+            if kept.get(record.row) != record.to_dict():
                 self._append_row(record)
 
     def close(self, last: Record | None) -> None:

@@ -28,7 +28,8 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nRuntimeE
 def run(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, local_ray: None) -> RunDirectory:
     """A real run of three levels and two seeds, with dropout and without; one of its trials is made a failed one."""
     storage = tmp_path_factory.mktemp("storage")
-    axes = ["--label-corruption", "0", "0.5", "1", "--seed", "0", "1", "--dropout", "0", "0.5", "--max-epochs", "60"]
+    axes = ["--label-corruption", "0", "0.5", "1", "--seed", "0", "1", "--dropout", "0", "0.5"]
+    axes += ["--max-epochs", "60", "--test-every", "10"]
     places = ["--storage", str(storage), "--cache-dir", str(cache_dir), "--name", "first"]
     assert main(["run", "label_corruption", "--smoke", *axes, *places]) == 0
     run = RunDirectory(storage / "first")

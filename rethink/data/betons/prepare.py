@@ -78,6 +78,15 @@ def prepare(
     return prepared
 
 
+def is_prepared(
+    source_name: str, data_dir: Path | None = None, cache_dir: Path | None = None, form: JpegForm | None = None
+) -> bool:
+    """Whether `prepare` would find the betons written and whole. Raises what it raises for a wrong `data_dir`."""
+    source = sources.get(source_name)
+    root = user_cache() if cache_dir is None else cache_dir
+    return _load(_cache(source, root, sources.fingerprint(source, data_dir), form)) is not None
+
+
 def _prepare(
     source: ImageSource, data_dir: Path | None, cache_dir: Path | None, form: JpegForm | None, writing: Writing
 ) -> PreparedData:

@@ -83,6 +83,15 @@ class CellTable:
         return name == _LEVEL and bool(self._changed)
 
 
+def cell_names(specs: Collection[TrialSpec]) -> dict[TrialSpec, str]:
+    """Each trial by its model and the fields that tell its cell apart: equal for the trials of a cell."""
+    names = [name for name in _telling_apart(specs) if name not in SEEDS]
+    return {
+        spec: ", ".join([spec.model, *(f"{_label(name)}={_shown(getattr(spec, name))}" for name in names[1:])])
+        for spec in specs
+    }
+
+
 def _telling_apart(specs: Collection[TrialSpec]) -> list[str]:
     """`model`, and each field that tells apart trials which the fields before it do not; seeds come last.
 

@@ -80,6 +80,10 @@ class Progress:
         """The cells that fit the console, below how far the sweep is."""
         return self._cells.fitted(self._console, self._title())
 
+    def seconds_left(self) -> Mapping[str, float]:
+        """Expected time to the end of each trial, by spec id, s; empty before a trial has ended of its own."""
+        return self._state.seconds_left()
+
     def time_left(self) -> str:
         """Expected time to the end of the sweep, from the trials that ended of their own; ? before the first."""
         left = self._state.seconds_left()

@@ -22,7 +22,7 @@ from tests.undisturbed import recorded_rows, undisturbed_rows
 
 # Two trials a seed, of some seconds each; checkpoints every 0.3 s.
 SWEEP = [
-    "label_corruption", "--smoke", "--model", "mlp_1x512", "--train-samples", "800", "--label-corruption", "0", "1",
+    "label_corruption", "--smoke", "--train-samples", "800", "--test-every", "10", "--label-corruption", "0", "1",
     "--checkpoint-seconds", "0.3", "--report-seconds", "0.5",
 ]  # fmt: skip
 SEEDS = ["--seed", "0", "1"]

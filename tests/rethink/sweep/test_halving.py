@@ -93,7 +93,7 @@ def test_inside_a_cell_the_decisions_are_those_of_tunes_own_scheduler(seed: int)
 
 @pytest.mark.parametrize(
     "other",
-    [{"label_corruption": 0.9}, {"model": "mlp_3x512"}, {"dropout": 0.5}, {"train_samples": 100}, {"max_epochs": 99}],
+    [{"label_corruption": 0.9}, {"model": "mlp_3x512"}, {"dropout": 0.5}, {"train_samples": 100}, {"batch_size": 99}],
     ids=str,
 )
 @pytest.mark.parametrize("seed", range(10))

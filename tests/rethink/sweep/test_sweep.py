@@ -96,3 +96,13 @@ def test_a_sweep_file_that_fails_ends_in_its_own_line(
     assert main(["run", "made_sweep"]) == 2
     place = "" if line == "pass" else " (made_sweep.py, line 3)"
     assert capsys.readouterr().err == f"rethink run made_sweep: {said}{place}\n"
+
+
+def test_one_trial_with_two_limits_is_refused() -> None:
+    block = {"model": "mlp_1x512", "max_epochs": [5, 9]}
+    sweep = Sweep(name="limits", about="", variants={"default": [block]})
+    with pytest.raises(
+        SpecError, match=r"^max_epochs = 9 is not allowed: mlp_1x512-p0-seed0-\w+ is already asked for with 5; limits"
+    ):
+        sweep.specs("default", {})
+    assert len(sweep.specs("default", {"max_epochs": [9]})) == 1

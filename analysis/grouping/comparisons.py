@@ -28,6 +28,7 @@ ORIGINAL_VARIANTS = "imagenet_regularization"  # name of one of the figures of I
 
 # Trials, the line of each, the lines in their order, and the fields that tell them apart.
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
+Ranked = tuple[pd.DataFrame, pd.DataFrame]  # the measures of networks, and how well they order gaps
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,8 @@ class Comparisons:
         return sizes_of(self.trials)
 
     @cached_property
-    def ranked(self) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """The measures of networks that are worth ranking, and their ranking."""
-        if self.read_measures is None or not is_grid(self.trials):
-            return None
-        measures = self.read_measures()
-        table = ranking(self.trials, measures)
-        return None if table.empty else (measures, table)
+    def ranked(self) -> Ranked | None:
+        return None if self.read_measures is None else ranked_of(self.trials, self.read_measures)
 
     @cached_property
     def rates(self) -> pd.DataFrame | None:
@@ -169,9 +165,16 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
     return None if chosen.empty else chosen
 
 
-def is_grid(trials: pd.DataFrame) -> bool:
-    """Whether these are many networks that differ in several hyperparameters: else no order of theirs says much."""
-    return len(trials) >= LEAST_RANKED and len(hyperparameters_of(trials)) >= LEAST_AXES
+def ranked_of(trials: pd.DataFrame, read_measures: Callable[[], pd.DataFrame]) -> Ranked | None:
+    """The measures and their ranking, of many networks that differ in several hyperparameters: other orders say little.
+
+    The measures frame is read only for these.
+    """
+    if len(trials) < LEAST_RANKED or len(hyperparameters_of(trials)) < LEAST_AXES:
+        return None
+    measures = read_measures()
+    table = ranking(trials, measures)
+    return None if table.empty else (measures, table)
 
 
 def sizes_of(trials: pd.DataFrame) -> pd.DataFrame | None:

@@ -11,15 +11,15 @@ import pandas as pd
 
 from analysis.schema.columns import SPEC
 from rethink.errors import SpecError
-from rethink.spec import SEEDS
+from rethink.spec import LIMITS, SEEDS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 # Fields that decide when a trial ends and what is measured, not what its network is at a given moment.
 _NO_HYPERPARAMETERS = {
     *SEEDS,
-    *("max_epochs", "max_steps", "stop_loss", "epochs_after_fit"),
-    *("test_every", "evaluate_steps", "train_eval_samples"),
+    *LIMITS,
+    *("stop_loss", "epochs_after_fit", "test_every", "evaluate_steps", "train_eval_samples"),
 }
 _KEY = ["run", "spec_id"]
 

@@ -17,6 +17,7 @@ from rethink.records.measures.registry import MEASURES
 
 DRAWS = 1000  # of replicates
 NULLS = 100  # draws of each known-null measure
+EXACT = "_fft"  # suffix of measures by the exact spectral norm of a convolution
 _NULL_SEED = 64
 _LOGARITHMS = {measure.name for measure in MEASURES if measure.is_logarithm}
 _Row = dict[str, Any]
@@ -109,3 +110,19 @@ def moment_of(table: pd.DataFrame) -> str | None:
     """The moment at which networks are compared unless another one is asked for: at equal loss, else at the fit."""
     known = set(table["moment"])
     return next((moment for moment in ("loss", "fit", "end") if moment in known), None)
+
+
+def without_repetitions(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a ranking but those of measures by the exact norm of convolutions that rank as without it.
+
+    Networks without convolutions have equal values by both norms.
+    """
+    keys = ["moment", "normalized", "statistic", "hyperparameter"]
+    name = table["measure"].astype(str)
+    plain = table.assign(name=name)[[*keys, "name", "value"]]
+    both = table.assign(name=name.str.removesuffix(EXACT)).merge(plain, on=[*keys, "name"], how="left")
+    differs = ~(both["value_x"].eq(both["value_y"]) | (both["value_x"].isna() & both["value_y"].isna())).to_numpy(bool)
+    exact = name.str.endswith(EXACT).to_numpy()
+    of_measure = pd.Series(differs & exact).groupby(name.to_numpy()).transform("any").to_numpy()
+    kept: pd.DataFrame = table[~exact | of_measure]
+    return kept

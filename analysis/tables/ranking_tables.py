@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.captions import MISSING
 from analysis.grouping.comparisons import Comparisons
-from analysis.ranking.ranking import moment_of
+from analysis.ranking.ranking import moment_of, without_repetitions
 from analysis.tables.number_texts import number
 from analysis.tables.table import Table
 from rethink.records.measures.measure_file import MOMENTS
@@ -24,7 +24,6 @@ _HEADS = {
     "conditional_information": "information",
 }
 _WITH_INTERVAL = ("sign_error_mean", "psi", "tau", "conditional_information")
-_EXACT = "_fft"  # suffix of what is measured by the exact spectral norm of a convolution
 _ABOUT = (
     "{networks} networks {moment}, {replicates} replicates of {settings} settings. A larger value is taken to foretell "
     "a larger gap. Sign-error: how often a measure misorders two settings that differ in one hyperparameter, 0.5 is a "
@@ -46,7 +45,7 @@ def ranking_tables(found: Comparisons) -> list[Table]:
     """The ranking and its part of each hyperparameter, at the moment at which networks are best compared; or none."""
     if found.ranked is None:
         return []
-    table = found.ranked[1]
+    table = without_repetitions(found.ranked[1])
     moment = moment_of(table)
     return [overall_table(table, moment), psi_table(table, moment)] if moment else []
 
@@ -79,16 +78,9 @@ def _ordered(rows: pd.DataFrame, column: str, by: str | None) -> list[tuple[str,
     measures: dict[str, _OfMeasure] = {}
     for row in rows.to_dict("records"):
         measures.setdefault(name_of(row), {})[str(row[column])] = row
-    shown = [(name, own) for name, own in measures.items() if not _is_repeated(name, own, measures)]
-    return shown if by is None else sorted(shown, key=lambda item: _place(item[0], item[1][by]))
-
-
-def _is_repeated(name: str, own: _OfMeasure, measures: Mapping[str, _OfMeasure]) -> bool:
-    """Whether it is ranked just as the measure of the same name without the exact norm."""
-    other = measures.get(name.replace(_EXACT, ""))
-    if _EXACT not in name or other is None:
-        return False
-    return all(str(row["value"]) == str(other[key]["value"]) for key, row in own.items())
+    return (
+        [*measures.items()] if by is None else sorted(measures.items(), key=lambda item: _place(item[0], item[1][by]))
+    )
 
 
 def _place(name: str, row: _Row) -> tuple[bool, float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.ranking.ranking import without_repetitions
 from analysis.tables.ranking_tables import overall_table, psi_table
 from rethink.spec import number_text
 
@@ -25,9 +26,9 @@ def ranking_text(
         moment: fit, loss or end.
         width: Columns of the terminal: where the intervals do not fit they are left out; None: as wide as need be.
     """
-    lines = []
+    lines, shown_rows = [], without_repetitions(table)
     for make in (overall_table, psi_table):
-        whole, short = make(table, moment), make(table, moment, intervals=False)
+        whole, short = make(shown_rows, moment), make(shown_rows, moment, intervals=False)
         fits = width is None or max(map(len, whole.to_text().splitlines())) <= width
         shown = whole if fits else short
         left_out = [] if fits else ["Intervals are left out here: the terminal is too narrow."]

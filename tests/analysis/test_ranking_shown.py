@@ -98,12 +98,16 @@ def test_it_is_a_table_of_query(run):
     assert answer["value"].tolist() == [pytest.approx(1)] * 2  # at the fit and at the end
 
 
-def test_figures_and_report_have_it_where_three_hyperparameters_vary(run, tmp_path):
+def test_figures_have_it_where_three_hyperparameters_vary(run, tmp_path):
     frames = load(run.root)
     names = [name for name, _ in figures(found_in(frames), read_runs([run.root]))]
     assert names[-2:] == ["measures_against_gap", "ranking"]
     few = found_in(load(make_run(tmp_path / "few", [spec(), spec(label_corruption=1.0)]).root))
     assert few.ranked is None
+
+
+@pytest.mark.slow
+def test_the_report_has_its_tables(run, tmp_path):
     write_report([run.root], tmp_path / "report.html")
     assert "Ranking of complexity measures" in (tmp_path / "report.html").read_text()
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from analysis.ranking.ranking import moment_of
+from analysis.ranking.ranking import moment_of, without_repetitions
 from analysis.schema.statistics_columns import CONSTANT, NULL_BY_NETWORK, NULL_BY_SETTING
 
 _ROW, _NAMES = 0.17, 1.5  # inches: of a measure, and of the longest name
@@ -39,7 +39,8 @@ def ranking_figure(ranking: pd.DataFrame, subtitle: str, across: int = style.ACR
     moment = moment_of(ranking)
     if moment is None:
         raise ValueError("there is nothing to draw")
-    rows = ranking[(ranking["moment"] == moment) & ranking["hyperparameter"].isna()]
+    shown = without_repetitions(ranking)
+    rows = shown[(shown["moment"] == moment) & shown["hyperparameter"].isna()]
     measures = rows.loc[~rows["measure"].isin([NULL_BY_NETWORK, NULL_BY_SETTING, CONSTANT]), "measure"].nunique()
     characters = style.note_width(len(_PANELS), across)
     note = textwrap.wrap(_NOTE.format(replicates=rows["replicates"].iloc[0]), characters, break_on_hyphens=False)

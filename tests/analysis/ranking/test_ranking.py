@@ -8,7 +8,7 @@ import pytest
 from made_networks import measures_frame
 
 from analysis.ranking.normalization import normalized
-from analysis.ranking.ranking import moment_of, ranking
+from analysis.ranking.ranking import moment_of, ranking, without_repetitions
 from analysis.schema.statistics_columns import CONSTANT, NULL_BY_NETWORK, NULL_BY_SETTING, RANKED, RANKING
 
 LEVELS, WIDTHS, SIZES, SEEDS = (0.0, 0.5, 1.0), (32, 64), (100, 400), range(4)
@@ -105,3 +105,15 @@ def test_normalization_is_that_of_the_root_of_complexity_over_size():
     assert normalized(complexity, size, is_logarithm=False) == pytest.approx(root)
     assert normalized(np.log(complexity), size, is_logarithm=True) == pytest.approx(np.log(root))
     assert normalized(np.array([-4.0]), np.array([100.0]), is_logarithm=False) == pytest.approx(-0.2)
+
+
+def test_an_exact_norm_that_ranks_as_the_other_one_is_a_repetition(measures):
+    plain = measures.assign(measure=measures["measure"].replace({"l2_norm": "spectral_sum"}))
+    exact = plain[plain["measure"] == "spectral_sum"].assign(measure="spectral_sum_fft")
+    other = exact.assign(value=exact["value"] ** 2 - 2 * exact["value"], measure="stable_rank_sum_fft")
+    of_other = exact.assign(measure="stable_rank_sum")
+    table = ranking(pd.DataFrame(), pd.concat([plain, exact, other, of_other], ignore_index=True))
+    kept = set(without_repetitions(table)["measure"])
+    assert {"spectral_sum", "stable_rank_sum", "stable_rank_sum_fft"} <= kept
+    assert "spectral_sum_fft" not in kept
+    assert set(table["measure"]) - kept == {"spectral_sum_fft"}

@@ -117,3 +117,24 @@ def test_an_exact_norm_that_ranks_as_the_other_one_is_a_repetition(measures):
     assert {"spectral_sum", "stable_rank_sum", "stable_rank_sum_fft"} <= kept
     assert "spectral_sum_fft" not in kept
     assert set(table["measure"]) - kept == {"spectral_sum_fft"}
+
+
+def test_the_information_over_all_is_the_least_of_every_condition(table):
+    single = [value(table, "l2_norm", "conditional_information", axis)["value"] for axis in ("width", "train_samples")]
+    least = value(table, "l2_norm", "conditional_information")
+    assert least["value"] <= min(single)
+    assert least["low"] <= least["value"] + 1e-12
+
+
+def test_environments_of_noise_alone_are_counted_as_left_out():
+    rows = [
+        {"label_corruption": level, "width": width, "seed": seed, "gap": 0.2 + level / 2, "value": 1.0 * width}
+        for level, width, seed in itertools.product(LEVELS, WIDTHS, SEEDS)
+    ]
+    table = ranking(pd.DataFrame(), measures_frame(rows))
+    row = value(table, "l2_norm", "sign_error_mean", "width")
+    assert (row["n"], row["left_out"]) == (0, 3)
+    assert pd.isna(row["value"])
+    assert value(table, "l2_norm", "sign_error_mean")["left_out"] == 3
+    groups = value(table, "l2_norm", "psi", "width")
+    assert (groups["n"], groups["left_out"]) == (0, 12)

@@ -50,4 +50,4 @@ def test_intervals_of_a_mean_cover_it_about_as_often_as_they_say(replicates):
         statistic = bootstrap.taken @ random.standard_normal(replicates) / replicates
         low, high = bootstrap.interval(statistic)
         covered.append(low <= 0 <= high)
-    assert 0.9 < np.mean(covered) <= 0.99  # plain percentiles: 0.82 and 0.9
+    assert 0.87 < np.mean(covered) <= 0.98  # plain percentiles: 0.83 and 0.9

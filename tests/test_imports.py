@@ -33,6 +33,7 @@ FLOORS = [
     "analysis",
     "rethink.runs",
     "rethink.runs.display",
+    "rethink.runs.labels",
     "rethink.ray_backend",
     "rethink.measuring",
     "rethink.trial",

@@ -176,7 +176,7 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 
 def _labels(arguments: argparse.Namespace) -> int:
-    from rethink.runs.label_export import export_labels
+    from rethink.runs.labels.export import export_labels
 
     (run,) = find_runs([arguments.run])
     check_folder(arguments.output)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from rethink.errors import EndedEarly
 from rethink.spec import TrialSpec
@@ -20,10 +21,13 @@ class TimeBudget:
         self._seconds_left = seconds_left
         self._withheld: set[str] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its scheduler for its own restore; a display cannot be copied
+
     def withhold(self, waiting: Iterable[TrialSpec]) -> None:
         """Withhold for good those of the waiting trials that cannot end in time, as far as is known."""
         most, left = self._until - time.monotonic(), self._seconds_left()
-        self._withheld |= {spec.spec_id for spec in waiting if left.get(spec.spec_id, 0.0) > most}
+        self._withheld |= {spec.spec_id for spec in waiting if left and left[spec.spec_id] > most}
 
     def withholds(self, spec: TrialSpec) -> bool:
         return spec.spec_id in self._withheld

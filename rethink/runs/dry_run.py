@@ -1,6 +1,7 @@
 """What a start would do, without Ray and without writing: its trials, what is there, the time and disk they need."""
 
 import dataclasses
+import errno
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -47,10 +48,10 @@ def dry_run(
     name = default_name(sweep, variant) if name is None else name
     check_name(name)
     run = RunDirectory(storage / name)
-    growth = Growth.of(run, sweep, variant, specs, options) if run.run_file.is_file() else None
+    growth = Growth.of(run, sweep, variant, specs, options) if os.path.isfile(run.run_file) else None
     if growth is None:
         _check_writable(storage)
-        check_free(run.root)
+        check_free(run.root)  # after the check of the storage: a name may be too long for it
     reuse = Reuse.of(reused, growth.added if growth else specs, options)
     left = _left(run, growth, specs)
     taken = {trial.spec.spec_id for trial in reuse.found}
@@ -89,9 +90,12 @@ def _left(run: RunDirectory, growth: Growth | None, specs: Sequence[TrialSpec]) 
 
 
 def _check_writable(storage: Path) -> None:
-    there = next(folder for folder in (storage, *storage.parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise SpecError(f"storage {storage} cannot be written")
+    there = next(folder for folder in (storage, *storage.parents) if os.path.exists(folder))
+    try:
+        os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY))  # a file without a name, which is gone at once
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # of the file system: a start will see
+            raise SpecError(f"storage {storage} cannot be written: {error.strerror}") from None
 
 
 def _prepared(specs: Sequence[TrialSpec], options: RunOptions) -> tuple[dict[str, PreparedData], list[str]]:

@@ -1,5 +1,6 @@
 """What trials are expected to take, from a few timed steps of each network on this machine, and how it is said."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -86,7 +87,7 @@ def announced(
 
 
 def _free(path: Path) -> int:
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
     return shutil.disk_usage(there).free
 
 

@@ -15,8 +15,8 @@ from rethink.records.provenance import command, versions
 from rethink.records.run_directory import RunDirectory
 from rethink.records.run_record import Addition, RunRecord
 from rethink.run_options import RunOptions
-from rethink.runs.label_examples import write_label_examples
-from rethink.runs.label_facts import label_facts
+from rethink.runs.labels.examples import write_label_examples
+from rethink.runs.labels.facts import label_facts
 from rethink.runs.preparation import described
 from rethink.spec import TrialSpec
 from rethink.sweep.sweep import Sweep

@@ -1,5 +1,6 @@
 """Starts the trials of a sweep in a new run, or in one that grows by them, and resumes a run that was interrupted."""
 
+import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,8 @@ from rethink.records.run_record import RunRecord
 from rethink.run_options import RunOptions
 from rethink.runs.execution import execute, resume_command
 from rethink.runs.growth import Growth
-from rethink.runs.label_examples import write_label_examples
-from rethink.runs.label_facts import label_facts
+from rethink.runs.labels.examples import write_label_examples
+from rethink.runs.labels.facts import label_facts
 from rethink.runs.new_run import check_name, discard_unbegun, new_run, open_storage
 from rethink.runs.preparation import check_known, check_start_from, default_name, described, prepare_all
 from rethink.runs.resumption import decisions_of, given_up, is_finished, warn_of_left, warn_of_lost_rows
@@ -66,7 +67,7 @@ def start(
     name = default_name(sweep, variant) if name is None else name
     check_name(name)
     run = RunDirectory(storage / name)
-    if weights is None and run.run_file.is_file():
+    if weights is None and os.path.isfile(run.run_file):
         return _grow(run, Growth.of(run, sweep, variant, specs, options), reused, begun)
     with open_storage(storage, name):
         reuse = Reuse.of(reused, specs, options)

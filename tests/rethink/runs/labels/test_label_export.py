@@ -13,7 +13,7 @@ from rethink.corruption.labels import corrupt_labels
 from rethink.data.betons.beton import PreparedData
 from rethink.data.betons.prepare import prepare
 from rethink.data.betons.stored_samples import StoredPixels
-from rethink.runs.label_export import label_file_name, label_table
+from rethink.runs.labels.export import label_file_name, label_table
 
 CLASSES = [str(number) for number in range(1, 13)]  # which sort as 1, 10, 11, 12, 2 ...
 ODD = os.fsdecode(b'odd "\xff"\n,.png')

@@ -1,9 +1,9 @@
 """Every complexity measure, spelled once: its name, its formula, and what it takes to compute it.
 
 Numbers are equations of Jiang et al. (arXiv 1912.02178). Notation: W_i is the weight of layer i as a matrix (outputs,
-inputs · kernel), BatchNorm folded in, and W⁰_i the same as initialized; d layers, ω weights (w is all of them as one
-vector, without biases), m training images, γ the 10th percentile of the margins f(x)_y − max_{j≠y} f(x)_j, ℓ the
-cross-entropy. ‖·‖_F is the Frobenius norm, ‖·‖₂ the largest singular value.
+inputs · kernel), BatchNorm folded in, and W⁰_i the same as initialized; d layers; w all their weights as one vector, v
+weights and biases, ω numbers; m training images; γ the 10th percentile of the margins f(x)_y − max_{j≠y} f(x)_j; ℓ the
+cross-entropy. ‖·‖_F is the Frobenius norm, ‖·‖₂ the largest singular value, ‖conv ·‖₂ that of the convolution itself.
 """
 
 from dataclasses import dataclass
@@ -79,27 +79,27 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "train_calibration_error",
         "",
-        "Σ over 15 equal bins of confidence: share of images · |accuracy − mean confidence|",
+        "Σ over 15 equal bins of confidence: share of images · abs(accuracy − mean confidence)",
         "pass",
         direction=0,
     ),
     Measure("steps_to_loss", "63", "steps to the first row with a running training loss of at most 0.1", "rows"),
     Measure("steps_between_losses", "64", "steps from there to the first with at most 0.01", "rows"),
-    Measure("fisher_rao", "45", "(d + 1)² / m · Σ ⟨v, ∇_v ℓ(f(x), y)⟩², v: weights and biases", "derivatives"),
+    Measure("fisher_rao", "45", "(d + 1)² / m · Σ ⟨v, ∇_v ℓ(f(x), y)⟩²", "derivatives"),
     Measure("flatness", "53", "1 / σ²", "perturbations"),
-    Measure("pac_bayes_init", "48", "‖w − w⁰‖² / 4σ² + ln(m / σ) + 10", "perturbations"),
-    Measure("pac_bayes_orig", "49", "‖w‖² / 4σ² + ln(m / σ) + 10", "perturbations"),
+    Measure("pac_bayes_init", "48", "‖v − v⁰‖² / 4σ² + ln(m / σ) + 10", "perturbations"),
+    Measure("pac_bayes_orig", "49", "‖v‖² / 4σ² + ln(m / σ) + 10", "perturbations"),
     Measure("magnitude_flatness", "61", "1 / σ'²", "perturbations"),
     Measure(
         "magnitude_pac_bayes_init",
         "56",
-        "¼ Σ_i ln[(ε² + (σ'² + 1) ‖w − w⁰‖² / ω) / (ε² + σ'² (w_i − w⁰_i)²)] + ln(m / σ') + 10",
+        "¼ Σ_i ln[(ε² + (σ'² + 1) ‖v − v⁰‖² / ω) / (ε² + σ'² (v_i − v⁰_i)²)] + ln(m / σ') + 10",
         "perturbations",
     ),
     Measure(
         "magnitude_pac_bayes_orig",
         "57",
-        "¼ Σ_i ln[(ε² + (σ'² + 1) ‖w‖² / ω) / (ε² + σ'² (w_i − w⁰_i)²)] + ln(m / σ') + 10",
+        "¼ Σ_i ln[(ε² + (σ'² + 1) ‖v‖² / ω) / (ε² + σ'² (v_i − v⁰_i)²)] + ln(m / σ') + 10",
         "perturbations",
     ),
 )

@@ -1,5 +1,7 @@
 """What a sweep ends with, and the commands that look further."""
 
+import shutil
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +11,17 @@ import pandas as pd
 
 from analysis import frames, query
 from analysis.figures import all_figures
+from analysis.ranking import ranking
+from analysis.reading.measure_files import encoded_states
 from analysis.reading.packed_run import SUFFIX, pack
 from analysis.reading.run_facts import read_runs
 from analysis.reading.runs import open_runs
 from analysis.report import report
 from analysis.statistics.cells import summary
+from analysis.tables.ranking_text import ranking_text
 from analysis.tables.summary_text import to_text
-from rethink.errors import RethinkError, SpecError
+from rethink.errors import RethinkError, RunError, SpecError
+from rethink.records.measures.measure_file import MOMENTS
 from rethink.records.outputs import REPORT, check_file, check_folder, write
 from rethink.records.run_directory import RunDirectory
 from rethink.terminal import put
@@ -53,7 +59,8 @@ def pack_run(path: Path, output: Path) -> None:
     check_file(output)
     loaded = frames.load(path)
     (record,) = read_runs([path]).values()
-    pack(record, loaded.trials, loaded.epochs, output)
+    measures = encoded_states(loaded.runs[0], loaded.trials["spec_id"])
+    pack(record, loaded.trials, loaded.epochs, measures, output)
     print(f"packed       {output}: {len(loaded.trials):,} trials, {len(loaded.epochs):,} rows")
 
 
@@ -70,6 +77,27 @@ def show_results(run: RunDirectory) -> bool:
         problem = f"there are no figures ({error})"
         warnings.warn(f"{problem}; `rethink figures {quote(str(run.root))}` draws them", stacklevel=2)
     return _show_places([run], loaded.trials)
+
+
+def show_ranking(runs: Sequence[Path], moment: str | None) -> None:
+    """Print how each complexity measure orders the generalization gaps of these runs' networks, and who is missing.
+
+    Args:
+        runs: Run directories and packed runs, ranked together.
+        moment: fit, loss or end; None: the loss, if any network came to it, else the fit, else the end.
+
+    Raises:
+        RunError: Fewer than two networks were measured at that moment.
+    """
+    loaded = frames.load(*runs)
+    table = ranking.ranking(loaded.trials, loaded.measures)
+    known = [name for name in MOMENTS if (table["moment"] == name).any()]
+    chosen = moment or ranking.moment_of(table)
+    if chosen is None or chosen not in known:
+        told = f"there are for {', '.join(known)}" if known else "`rethink measure RUN` adds what is missing"
+        raise RunError(f"there are no measures of two networks at moment {chosen or 'fit, loss or end'}: {told}")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(ranking_text(table, loaded.trials, loaded.measures, chosen, width))
 
 
 def show_figures(runs: Sequence[Path], output: Path | None) -> bool:

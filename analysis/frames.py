@@ -1,12 +1,14 @@
-"""Runs in, two tidy frames out: one row per trial, and one per trial and evaluation."""
+"""Runs in, tidy frames out: one row per trial, one per trial and evaluation, one per trial and measure."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from analysis.reading import frames_cache
+from analysis.reading.measure_files import measures_frame
 from analysis.reading.packed_run import PackedRun
 from analysis.reading.run_files import run_files
 from analysis.reading.runs import Run, open_runs
@@ -19,12 +21,18 @@ from rethink.records.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class Frames:
-    """The two frames, described in docs/dataframes.md, and how many lines and files could not be read."""
+    """The frames, described in docs/dataframes.md, and how many lines and files could not be read."""
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     damaged_lines: int
     damaged_files: int
+    runs: tuple[Run, ...] = ()
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The measures frame, read from the runs' files when it is first asked for."""
+        return measures_frame(self.runs, self.trials)
 
 
 def load(*paths: str | Path) -> Frames:
@@ -55,6 +63,7 @@ def load(*paths: str | Path) -> Frames:
         concatenated([frames.epochs for frames in loaded], EPOCHS),
         sum(frames.damaged_lines for frames in loaded),
         sum(frames.damaged_files for frames in loaded),
+        tuple(runs.values()),
     )
 
 

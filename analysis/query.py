@@ -1,4 +1,5 @@
-"""SQL over the frames, by DuckDB: tables `trials`, `epochs`, `cells`, `slowdowns`, `effects` and `capacity`.
+"""SQL over the frames, by DuckDB: tables `trials`, `epochs`, `measures`, `cells`, `slowdowns`, `effects`, `capacity`
+and `ranking`.
 
 A query only asks. It sees these tables and nothing else: no file, no network, no setting and no Python variable; and it
 is bounded in time, in memory and in the size of its answer.
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 
 from analysis.frames import Frames
 from analysis.query_limits import FORMATS, MOST_ANSWER_GIGABYTES, MOST_GIGABYTES, MOST_SECONDS
+from analysis.ranking.ranking import ranking
 from analysis.statistics.capacity import capacity
 from analysis.statistics.cells import summary
 from analysis.statistics.effects import effects
@@ -34,12 +36,14 @@ from rethink.errors import QueryError
 TABLES: dict[str, Callable[[Frames], pd.DataFrame]] = {
     "trials": lambda frames: frames.trials,
     "epochs": lambda frames: frames.epochs,
+    "measures": lambda frames: frames.measures,
     "cells": lambda frames: summary(frames.trials),
     "slowdowns": lambda frames: slowdowns(frames.trials),
     "effects": lambda frames: effects(frames.trials),
     "capacity": lambda frames: capacity(frames.trials),
+    "ranking": lambda frames: ranking(frames.trials, frames.measures),
 }
-_CHEAP = {"trials", "epochs"}  # always there; the others are computed where a query says their name
+_CHEAP = {"trials", "epochs"}  # always there; the others are read or computed where a query says their name
 _AGGREGATE = re.compile(r"\(\s*(distinct\s+)?(\w+\.)?(epochs|images)_to_fit\b", re.IGNORECASE)
 _GIGABYTE = 10**9
 _PATIENCE = 1.0  # seconds that an interrupted query is given to end

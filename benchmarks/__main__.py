@@ -17,6 +17,7 @@ BENCHMARKS = (
     "epoch_overhead",
     "pixel_corruption",
     "exact_check",
+    "moment_overhead",
     "slots_busy",
     "actor_start",
     "frames_at_scale",

@@ -29,6 +29,7 @@ WHOLE_PROGRAMS = (
     "browser",
     "cluster",
     "rethink/cli",
+    "rethink/measuring",
     "rethink/ray_backend",
     "rethink/runs",
     "rethink/test_notebook_run.py",

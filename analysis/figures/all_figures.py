@@ -14,6 +14,8 @@ from analysis.figures.epochs_by_level import epochs_figure
 from analysis.figures.epochs_by_size import sizes_figure
 from analysis.figures.error_by_level import error_figure
 from analysis.figures.paper_curves import MakeFigure, Scale, curve_figures
+from analysis.figures.ranking.gap_by_measure import gaps_figure
+from analysis.figures.ranking.ranking_dots import ranking_figure
 from analysis.frames import Frames
 from analysis.grouping.comparisons import Comparisons
 from analysis.reading.run_facts import Runs, created
@@ -50,7 +52,7 @@ def draw(frames: Frames, runs: Runs, folder: str | Path) -> Drawn:
         SpecError: The runs have no trial.
         OSError: A file cannot be written.
     """
-    found = Comparisons(frames.trials, frames.epochs)
+    found = Comparisons(frames.trials, frames.epochs, lambda: frames.measures)
     drawn = figures(found, runs)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,6 +104,12 @@ def _figures(found: Comparisons, scale_of: Scale, classes: set[int], across: int
     sizes = found.sizes
     if sizes is not None:
         others.append(("capacity", partial(sizes_figure, sizes, scale_of(sizes), across)))
+    ranked = found.ranked
+    if ranked is not None:
+        measures, table = ranked
+        subtitle = scale_of(found.trials)
+        others.append(("measures_against_gap", partial(gaps_figure, measures, table, subtitle, across)))
+        others.append(("ranking", partial(ranking_figure, table, subtitle, across)))
     levels = found.levels
     if not levels.empty or not others:
         trials = found.trials if levels.empty else levels

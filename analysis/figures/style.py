@@ -116,22 +116,31 @@ def own() -> Iterator[None]:
         yield
 
 
-def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], across: int) -> tuple[Figure, list[Axes]]:
+def new_panels(
+    title: str,
+    subtitle: str,
+    below: int,
+    panels: Sequence[str],
+    across: int,
+    plot_height: float = PLOT_HEIGHT,
+    margin_left: float = MARGIN_LEFT,
+) -> tuple[Figure, list[Axes]]:
     """A titled figure of any height, with room for `below` lines of small print under its axes.
 
-    `panels` are the axes' titles, "" for none; up to `across` stand side by side, and fill both columns of a page.
+    `panels` are the axes' titles, "" for none; up to `across` stand side by side, and fill both columns of a page. Each
+    is `plot_height` inches high, with `margin_left` inches for what stands beside it.
     """
     columns = _columns(len(panels), across)
     width = _width(columns)
-    plot_width = width / columns - MARGIN_LEFT - MARGIN_RIGHT  # inches
+    plot_width = width / columns - margin_left - MARGIN_RIGHT  # inches
     titles = [textwrap.fill(panel, int(PANEL_TITLE_CHARACTERS * plot_width)) for panel in panels]
     above = max((1 + text.count("\n") for text in titles if text), default=0) * LINE_HEIGHT
     subtitle_at = 0.23 + TITLE_HEIGHT * title.count("\n")
     head = subtitle_at + 0.07 + LINE_HEIGHT * (1 + subtitle.count("\n")) + above
     foot = 0.38 + below * LINE_HEIGHT + 2 * PADDING
-    step = PLOT_HEIGHT + PANEL_GAP + above
+    step = plot_height + PANEL_GAP + above
     rows = -(-len(panels) // columns)
-    height = head + PLOT_HEIGHT + (rows - 1) * step + foot
+    height = head + plot_height + (rows - 1) * step + foot
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(PADDING / width, 1 - 0.06 / height, title, fontsize=TITLE, fontweight="bold", va="top", **PLAIN)
@@ -139,8 +148,8 @@ def new_panels(title: str, subtitle: str, below: int, panels: Sequence[str], acr
     axes = []
     for number, text in enumerate(titles):
         row, column = divmod(number, columns)
-        left, bottom = column * width / columns + MARGIN_LEFT, foot + (rows - 1 - row) * step  # inches
-        place = (left / width, bottom / height, plot_width / width, PLOT_HEIGHT / height)
+        left, bottom = column * width / columns + margin_left, foot + (rows - 1 - row) * step  # inches
+        place = (left / width, bottom / height, plot_width / width, plot_height / height)
         axes.append(_plain_axes(figure, place))
         axes[-1].set_title(text, fontsize=SMALL, loc="left", pad=3, linespacing=1.28, **PLAIN)
     return figure, axes

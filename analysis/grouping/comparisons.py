@@ -19,20 +19,27 @@ from analysis.grouping.conditions import (
     regularizers,
 )
 from analysis.published.variants import original_variants
+from analysis.ranking.networks import hyperparameters_of
+from analysis.ranking.ranking import ranking
 
+LEAST_RANKED, LEAST_AXES = 30, 3  # networks and hyperparameters from which a ranking is drawn unasked
 ORIGINAL_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
 
 
 # Trials, the line of each, the lines in their order, and the fields that tell them apart.
 Chosen = tuple[pd.DataFrame, "pd.Series[str]", tuple[str, ...], tuple[str, ...]]
+Ranked = tuple[pd.DataFrame, pd.DataFrame]  # the measures of networks, and how well they order gaps
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What two frames contain of every figure and table; each comparison is selected once, when it is asked for."""
+    """What the frames contain of every figure and table; each comparison is selected once, when it is asked for."""
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
+    read_measures: Callable[[], pd.DataFrame] | None = (
+        None  # the measures frame, which takes longer; None: there is none
+    )
 
     @cached_property
     def inputs(self) -> Chosen | None:
@@ -57,6 +64,10 @@ class Comparisons:
     @cached_property
     def sizes(self) -> pd.DataFrame | None:
         return sizes_of(self.trials)
+
+    @cached_property
+    def ranked(self) -> Ranked | None:
+        return None if self.read_measures is None else ranked_of(self.trials, self.read_measures)
 
     @cached_property
     def rates(self) -> pd.DataFrame | None:
@@ -152,6 +163,18 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
     rates = trials.groupby(names, observed=True, dropna=False)["learning_rate"].transform("nunique")
     chosen = trials[rates > 1]
     return None if chosen.empty else chosen
+
+
+def ranked_of(trials: pd.DataFrame, read_measures: Callable[[], pd.DataFrame]) -> Ranked | None:
+    """The measures and their ranking, of many networks that differ in several hyperparameters: other orders say little.
+
+    The measures frame is read only for these.
+    """
+    if len(trials) < LEAST_RANKED or len(hyperparameters_of(trials)) < LEAST_AXES:
+        return None
+    measures = read_measures()
+    table = ranking(trials, measures)
+    return None if table.empty else (measures, table)
 
 
 def sizes_of(trials: pd.DataFrame) -> pd.DataFrame | None:

@@ -24,6 +24,7 @@ from analysis.reading.run_facts import Runs, created, read_runs
 from analysis.reading.runs import open_runs
 from analysis.report.example_images import example_images
 from analysis.tables.paper_tables import READING, published_tables
+from analysis.tables.ranking_tables import ranking_tables
 from analysis.tables.statistics_tables import statistics_tables
 from analysis.tables.table import Table
 from analysis.tables.trial_tables import MOST_TRIALS, all_trials, trial_tables
@@ -121,20 +122,25 @@ def _sweeps(frames: Frames, runs: Runs) -> Iterator[dict[str, Any]]:
         part = _of_runs(frames, list(own))
         if part.trials.empty:
             continue
-        found = Comparisons(part.trials, part.epochs)
+        found = Comparisons(part.trials, part.epochs, partial(_measures_of, part))
         yield {
             "id": f"sweep-{number}",  # a name may hold anything
             "title": _title(sweep),
             "scale": scale(part.trials, created(own)),
             "figures": list(_figures(found, own, f"sweep-{number}")),
             "published": published_tables(found),
-            "statistics": statistics_tables(part.trials),
+            "statistics": statistics_tables(part.trials) + ranking_tables(found),
         }
 
 
 def _of_runs(frames: Frames, names: Sequence[str]) -> Frames:
     trials, epochs = frames.trials, frames.epochs
-    return Frames(trials[trials["run"].isin(names)], epochs[epochs["run"].isin(names)], 0, 0)
+    own = tuple(run for run in frames.runs if run.name in names)
+    return Frames(trials[trials["run"].isin(names)], epochs[epochs["run"].isin(names)], 0, 0, own)
+
+
+def _measures_of(frames: Frames) -> pd.DataFrame:
+    return frames.measures
 
 
 def _figures(found: Comparisons, runs: Runs, section: str) -> Iterator[dict[str, Any]]:

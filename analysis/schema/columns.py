@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rethink.records.measures.measure_file import MOMENTS
+from rethink.records.measures.registry import NAMES
 from rethink.records.record import STOP_REASONS, Record
 from rethink.spec import TrialSpec
 from rethink.spec.fields import fields_of
@@ -129,3 +131,16 @@ def of_trials(names: Iterable[str]) -> tuple[Column, ...]:
 
 EPOCHS = of_trials(JOINED) + RECORD
 MEASURED = (IDENTITY[1], *RECORD)  # what a row itself says
+
+MOMENT = (
+    Column("moment", "category", "", "; ".join(f"*{k}*: {v}" for k, v in MOMENTS.items()), tuple(MOMENTS)),
+    Column("epoch", "Int64", "epochs", "epochs finished at that moment"),
+    Column("steps", "Int64", "steps", "optimizer steps at that moment"),
+    Column("measure", "category", "", "name of the measure, as docs/measures.md has them", NAMES),
+    Column("value", "Float64", "", "its value; null: undefined for this network, or not finite"),
+    Column("train_accuracy", "Float64", "fraction", "at that moment, over the whole training set, evaluation mode"),
+    Column("test_accuracy", "Float64", "fraction", "at that moment, over the whole test set"),
+    Column("gap", "Float64", "fraction", "`train_accuracy` - `test_accuracy` of that moment; null if either is"),
+)
+OF_NETWORK = tuple(column.name for column in (*IDENTITY, *SPEC, DATA[-1]))  # `test_images`
+MEASURES = of_trials(OF_NETWORK) + MOMENT

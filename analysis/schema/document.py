@@ -3,8 +3,8 @@
 from pathlib import Path
 from textwrap import fill
 
-from analysis.schema.columns import DATA, EPOCHS, IDENTITY, OUTCOME, PROVENANCE, SPEC, Column
-from analysis.schema.statistics_columns import CAPACITY, EFFECTS, SLOWDOWNS, STATISTICS
+from analysis.schema.columns import DATA, EPOCHS, IDENTITY, MOMENT, OUTCOME, PROVENANCE, SPEC, Column
+from analysis.schema.statistics_columns import CAPACITY, EFFECTS, RANKING, SLOWDOWNS, STATISTICS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "dataframes.md"
 LINE_LENGTH = 120
@@ -49,6 +49,13 @@ _SECTIONS = (
         EPOCHS,
     ),
     (
+        "measures",
+        "`load(...).measures`: one row per trial, moment and complexity measure ([measures.md](measures.md)), with "
+        "every column of the trial's spec, and `test_images`. A trial that did not fit has its row at the end. Read "
+        "when it is asked for.",
+        MOMENT,
+    ),
+    (
         "summary",
         "`analysis.statistics.cells.summary(trials)`: one row per cell, that is `dataset`, `train_samples`, `model`, "
         "whatever options differ within a model, and `label_corruption`. Trials that differ in seeds alone share a "
@@ -72,6 +79,12 @@ _SECTIONS = (
         "`analysis.statistics.capacity.capacity(trials)`: one row per network, level and setting that ran with at "
         "least two sizes of the training set, named by the columns of its cells but for `train_samples`.",
         CAPACITY,
+    ),
+    (
+        "ranking",
+        "`analysis.ranking.ranking.ranking(trials, measures)`: how well each complexity measure orders generalization "
+        "gaps ([ranking.md](ranking.md)), one row per moment, measure, normalization, statistic and hyperparameter.",
+        RANKING,
     ),
 )
 

@@ -1,6 +1,8 @@
-"""Every column of the frames of statistics: cells, slowdowns, effects and capacity."""
+"""Every column of the frames of statistics: cells, slowdowns, effects, capacity and ranking."""
 
 from analysis.schema.columns import Column
+from rethink.records.measures.measure_file import MOMENTS
+from rethink.records.measures.registry import NAMES
 
 _CHANGED = (
     Column("labels_changed_mean", "Float64", "fraction", "mean `labels_changed` of the cell; null if any is"),
@@ -203,4 +205,72 @@ CAPACITY = (
         "sizes that say neither, since a trial failed by an error or has not ended; they bound nothing",
     ),
     Column("horizon", "Int64", "epochs", "greatest horizon of the trials: the bracket holds for that many epochs"),
+)
+
+
+# Measures that know nothing of the gap, in the ranking beside those that are judged.
+NULL_BY_NETWORK, NULL_BY_SETTING, CONSTANT = "null_by_network", "null_by_setting", "null_constant"
+RANKED = {
+    "tau": "Kendall's τ-b over all pairs of networks",
+    "psi": "granulated τ: mean of τ over the groups of networks that differ in one hyperparameter alone and share "
+    "their seeds; over all: the mean over hyperparameters",
+    "conditional_information": "share of what is unknown of the order of two gaps, given hyperparameters, that the "
+    "order of the measure tells, 0 to 1; over all: the least, given any two of them at most",
+    "sign_error_mean": "sign-error over environments, two settings that differ in one hyperparameter: their mean; "
+    "0: ordered as the gaps are, 1: the other way round, 0.5: a coin",
+    "sign_error_90": "their 90th percentile",
+    "sign_error_max": "their supremum, the robust sign-error",
+}
+RANKING = (
+    Column("moment", "category", "", "of training, as in `measures`", tuple(MOMENTS)),
+    Column(
+        "measure",
+        "category",
+        "",
+        f"name of the measure; *{NULL_BY_NETWORK}*: pure noise; *{NULL_BY_SETTING}*: noise that replicates share; "
+        f"*{CONSTANT}*: the same for all, normalized, so it orders by the size of the training set alone",
+        (NULL_BY_NETWORK, NULL_BY_SETTING, CONSTANT, *NAMES),
+    ),
+    Column(
+        "normalized",
+        "boolean",
+        "",
+        "whether it is √(value / `train_samples`), of a logarithm half of (value - ln `train_samples`); such rows are "
+        "there where `train_samples` differs",
+    ),
+    Column("statistic", "category", "", "; ".join(f"*{k}*: {v}" for k, v in RANKED.items()), tuple(RANKED)),
+    Column(
+        "hyperparameter",
+        "category",
+        "",
+        "the one whose groups, or environments, these are, or which the information is conditional on; null: over all",
+    ),
+    Column(
+        "value",
+        "Float64",
+        "",
+        "the statistic; null if nothing defines it: no pair, group or environment is left, or the measure ties all; of "
+        "a known-null measure but the constant: the mean over 100 draws",
+    ),
+    Column(
+        "low",
+        "Float64",
+        "",
+        "lower end of its 95% interval by bootstrap over replicates (1,000 draws, expanded percentiles); null for one "
+        "replicate. Of a known-null measure but the constant: the range of 95 of its 100 draws",
+    ),
+    Column("high", "Float64", "", "upper end of the interval"),
+    Column("n", "Int64", "", "pairs of networks (*tau*, *conditional_information*), groups, or environments behind it"),
+    Column(
+        "left_out",
+        "Int64",
+        "",
+        "further pairs, groups or environments whose gaps differ by no more than the noise of the test set, or, of "
+        "environments, whose pairs that do have an effective number below 12",
+    ),
+    Column("networks", "Int64", "trials", "networks with this measure at this moment"),
+    Column("without_value", "Int64", "trials", "networks of this moment that lack it, or in which it is not finite"),
+    Column("trials", "Int64", "trials", "all trials, also those that never came to this moment"),
+    Column("settings", "Int64", "", "different values of all hyperparameters"),
+    Column("replicates", "Int64", "", "different values of all seeds"),
 )

@@ -7,6 +7,7 @@ import pandas as pd
 from analysis.captions import span
 from analysis.statistics.changed_labels import changed_text
 from analysis.tables.number_texts import mean_and_spread
+from analysis.tables.table import aligned
 from rethink.spec import number_text
 
 _SPELLED = {"label_corruption": "p", "train_samples": "images", "dataset": "data"}
@@ -31,9 +32,7 @@ def to_text(table: pd.DataFrame) -> str:
     for row in table.to_dict("records"):
         cells = [_key(name, row[name]) for name in keys]
         lines.append([*cells, changed_text(row), f"{row['fitted']}/{row['n']}", *_measured(row)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join([*(line.rstrip() for line in aligned), "", _counts(table)])
+    return "\n".join([*aligned(lines), "", _counts(table)])
 
 
 def _key(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A table of texts, for Markdown and for the report."""
+"""A table of texts, for Markdown, for the report and for a terminal."""
 
 import re
 from collections.abc import Sequence
@@ -22,6 +22,17 @@ class Table:
         lines.insert(1, ["---"] * len(self.head))
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"## {self.title}\n\n{self.about}\n\n{table}"
+
+    def to_text(self) -> str:
+        """The head and the rows, aligned, for a terminal."""
+        return "\n".join(aligned([self.head, *self.rows]))
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines whose cells stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return [line.rstrip() for line in padded]
 
 
 def plain(text: str) -> str:

@@ -90,9 +90,18 @@ def _parser() -> OneLineParser:
     drawn = commands.add_parser("figures", help="table and figures of one or more runs")
     drawn.add_argument("runs", type=Path, nargs="+", help="run directories, or packed runs")
     drawn.add_argument("--output", type=folder, help="folder of the figures (default: figures/ in the first run)")
+    ranked = commands.add_parser(
+        "rank", help="which complexity measures order the generalization gaps of the networks of one or more runs"
+    )
+    ranked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
+    ranked.add_argument(
+        "--moment",
+        choices=("fit", "loss", "end"),
+        help="when the networks are compared (default: at the loss, if any came to it, else at the fit)",
+    )
     asked = commands.add_parser(
         "query",
-        help="an SQL query of the tables trials, epochs, cells, slowdowns, effects and capacity",
+        help="an SQL query of the tables trials, epochs, measures, cells, slowdowns, effects, capacity and ranking",
         description=f"The answer of one SELECT. {of_query('LIMITS')}.",
     )
     asked.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories, or packed runs")
@@ -146,6 +155,11 @@ def _figures(arguments: argparse.Namespace) -> int:
     return 0 if of_analysis("show_figures")(arguments.runs, arguments.output) else 1
 
 
+def _rank(arguments: argparse.Namespace) -> int:
+    of_analysis("show_ranking")(arguments.runs, arguments.moment)
+    return 0
+
+
 def _query(arguments: argparse.Namespace) -> int:
     of_analysis("answer")(arguments.runs, arguments.sql, arguments.format, arguments.output)
     return 0
@@ -177,6 +191,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "watch": _watch,
     "completion": _complete,
     "figures": _figures,
+    "rank": _rank,
     "query": _query,
     "report": _report,
     "pack": _pack,

@@ -52,6 +52,7 @@ SPEC_GROUPS: Mapping[str, Mapping[str, str]] = {
         "max_epochs": "EPOCHS",
         "max_steps": "STEPS",
         "epochs_after_fit": "EPOCHS",
+        "stop_loss": "NATS",
     },
     "what is measured": {
         "test_every": "EPOCHS",

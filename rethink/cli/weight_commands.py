@@ -1,7 +1,9 @@
-"""The commands around data and weights: prepare, export, evaluate. Each imports what it needs when it is chosen."""
+"""The commands around data and weights: prepare, export, evaluate, measure. Each imports what it needs when chosen."""
 
 import argparse
 import math
+import os
+import shlex
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,10 @@ from rethink.cli.options import add_field_options, add_run_options, folder, give
 from rethink.data import sources
 from rethink.data.sources import JpegForm
 from rethink.errors import SpecError
+from rethink.interruption import going_on_with
 from rethink.records.outputs import check_folder
 from rethink.records.run_directory import find_runs
+from rethink.spec import shown
 from rethink.sweep.recipes import STORED_FORM
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("cpu", "cuda")
 PLACES = ("data_dir", "cache_dir", "writers", "skip_broken")
+MEASURED_IN = ("data_dir", "cache_dir")
+MOST_PROCESSES = 1024
 LABELS = ("train_samples", "label_corruption", "corruption_seed", "pixel_corruption")
 EVALUATED_ON = ("dataset", "image_size", *STORED_FORM, "view", "normalization", *LABELS)
 
@@ -42,6 +48,21 @@ def add_parsers(commands: "argparse._SubParsersAction[OneLineParser]") -> None:
     evaluated.add_argument("--device", choices=DEVICES, help="default: cuda where there is one")
     add_field_options(evaluated, EVALUATED_ON, "what it is evaluated on (default: what the file says)")
     add_run_options(evaluated, PLACES)
+    measured = commands.add_parser(
+        "measure",
+        help="add the complexity measures that finished trials lack, such as flatness, from their checkpoints",
+        description="Measures what the finished trials of runs lack: flatness and Fisher-Rao, which no trial measures "
+        "itself, and all others where a run of earlier code has none. A trial that is measured is not measured again.",
+    )
+    measured.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories")
+    measured.add_argument("--processes", type=_processes, metavar="N", help="trials at once (default: one a CPU)")
+    add_run_options(measured, MEASURED_IN)
+
+
+def _processes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not allowed: from 1 to {MOST_PROCESSES}")
+    return int(text)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -105,8 +126,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _measure(arguments: argparse.Namespace) -> int:
+    runs = list(find_runs(arguments.runs))
+    from rethink.measuring.runs import measure_runs
+
+    places = run_options(arguments).places if arguments.data_dir or arguments.cache_dir else None
+    processes = arguments.processes or len(os.sched_getaffinity(0))
+    with going_on_with(shlex.join(["rethink", "measure", *map(str, arguments.runs)])):
+        all_measured = measure_runs(runs, places, processes, lambda line: print(line, flush=True))
+    return 0 if all_measured else 1
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "prepare": _prepare,
     "export": _export,
     "evaluate": _evaluate,
+    "measure": _measure,
 }

@@ -13,6 +13,7 @@ STREAMS = {
     "pixel_corruption": 6,
     "training_subset": 7,
     "search": 8,
+    "perturbations": 10,
 }
 
 

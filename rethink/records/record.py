@@ -17,8 +17,9 @@ Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Quantity = Annotated[float, msgspec.Meta(ge=0)]  # JSON has no infinity
 
 
-def _column(doc: str, *, unit: str = "", timing: bool = False) -> Any:
-    return field(metadata={"doc": doc, "unit": unit, "timing": timing})
+def _column(doc: str, *, unit: str = "", timing: bool = False, default: Any = dataclasses.MISSING) -> Any:
+    """`default` stands in rows that were written before the column was there."""
+    return field(default=default, metadata={"doc": doc, "unit": unit, "timing": timing})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,21 @@ class Record:
         "accuracy over the whole training set, eval mode, no augmentation; null when not measured", unit="fraction"
     )
     exact_train_top5_accuracy: Fraction | None = _column("top-5 accuracy on the same", unit="fraction")
+    exact_train_loss: Quantity | None = _column(
+        "cross-entropy over the whole training set, eval mode, no augmentation; null when not measured, as above "
+        "`stop_loss`",
+        unit="nats",
+        default=None,
+    )
     fitted: bool | None = _column(
         "zero errors over the whole training set after this epoch, checked exactly; null inside an epoch"
     )
     epochs_to_fit: Ordinal | None = _column("first epoch after which `fitted` held; null before", unit="epochs")
+    epochs_to_loss: Ordinal | None = _column(
+        "first epoch, from the fit on, after which `exact_train_loss` was at most `stop_loss`; null before",
+        unit="epochs",
+        default=None,
+    )
     diverged: bool = _column("a loss was not finite; the trial ends here")
     checked_images: Count = _column("images the interpolation check had to look at", unit="images")
     train_seconds: Quantity = _column("time of the steps since the row before, loading included", unit="s", timing=True)
@@ -87,12 +99,18 @@ class Record:
 
 
 _HINTS = get_type_hints(Record, include_extras=True)
-RowLine = msgspec.defstruct("RowLine", list(_HINTS.items()), kw_only=True, frozen=True, forbid_unknown_fields=True)
+_FIELDS = [
+    (f.name, _HINTS[f.name]) if f.default is dataclasses.MISSING else (f.name, _HINTS[f.name], f.default)
+    for f in dataclasses.fields(Record)
+]
+RowLine = msgspec.defstruct("RowLine", _FIELDS, kw_only=True, frozen=True, forbid_unknown_fields=True)
 TIMING_COLUMNS = frozenset(f.name for f in dataclasses.fields(Record) if f.metadata["timing"])
 
 STOP_REASONS = {
     "interpolated": "zero training errors, and epochs_after_fit further epochs done",
-    "max_epochs": "max_epochs reached: right-censored, unless it had fitted and epochs_after_fit was not over",
+    "stop_loss": "the same, and a loss over the whole training set of at most stop_loss",
+    "max_epochs": "max_epochs reached: right-censored, unless it had fitted and epochs_after_fit or stop_loss came "
+    "later",
     "max_steps": "max_steps reached: right-censored, as with max_epochs",
     "contradiction": "max_epochs or max_steps reached, which no network could have come before: equal images of the "
     "training set have unequal labels (`attainable_train_accuracy` below 1)",
@@ -110,7 +128,10 @@ def stop_reason(spec: TrialSpec, row: Mapping[str, Any], attainable: float = 1.0
     """
     fit = row["epochs_to_fit"]
     if fit is not None and row["epoch"] >= fit + spec.epochs_after_fit:
-        return "interpolated"
+        if spec.stop_loss is None:
+            return "interpolated"
+        if row["epochs_to_loss"] is not None:
+            return "stop_loss"
     if row["diverged"]:
         return "diverged"
     if spec.max_steps is not None and row["steps"] >= spec.max_steps:

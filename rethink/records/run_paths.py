@@ -7,6 +7,7 @@ decisions.jsonl                 one line per trial at a rung of a search: whethe
 checkpoints/<spec id>.pt        the trial's newest state (atomically replaced), with a checksum
 checkpoints/<spec id>.pt.previous  the one before, until the trial has ended
 checkpoints/<spec id>.pt.damaged-<n>  one that was not what it should be, set aside
+measures/<spec id>.json         complexity measures of the trial's network at its moments (measures/measure_file)
 start/<spec id>.pt              the weights that a trial starts from, if not from the seed's
 .lock                           held by the process that drives the run (run_lock)
 run.log                         what happened, and when: starts, machines, trials, warnings, errors
@@ -74,6 +75,9 @@ class RunPaths:
     def checkpoint(self, spec_id: str) -> Path:
         return self.root / "checkpoints" / f"{spec_id}.pt"
 
+    def measures_file(self, spec_id: str) -> Path:
+        return self.root / "measures" / f"{spec_id}.json"
+
     def start_file(self, spec_id: str) -> Path:
         return self.root / "start" / f"{spec_id}.pt"
 
@@ -83,5 +87,5 @@ class RunPaths:
     @property
     def folders(self) -> list[Path]:
         """Those that trials write to."""
-        files = (self.checkpoint("x"), self.start_file("x"), self.error_file("x"))
+        files = (self.checkpoint("x"), self.measures_file("x"), self.start_file("x"), self.error_file("x"))
         return [self.rows, self.tensorboard, self.tune, *(file.parent for file in files)]

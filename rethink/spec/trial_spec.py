@@ -99,10 +99,11 @@ class TrialSpec(Fields):
     max_epochs: int = field(1000, "right-censoring limit, epochs over the training subset", COUNT)
     max_steps: int | None = field(None, "right-censoring limit, optimizer steps; none: max_epochs alone", STEPS)
     epochs_after_fit: int = field(0, "epochs to train on after interpolation", ANY_COUNT)
-    test_every: int = field(1, "epochs between test evaluations; 0: only at the fit and the end", ANY_COUNT)
-    evaluate_steps: int | None = field(
-        None, "steps between further test evaluations, inside epochs too; none: after epochs only", STEPS
+    stop_loss: float | None = field(
+        None, "training loss, nats, to train on to after the fit; none: stop there", ABOVE_0
     )
+    test_every: int = field(1, "epochs between test evaluations; 0: only at the fit and the end", ANY_COUNT)
+    evaluate_steps: int | None = field(None, "steps between tests inside epochs; none: after epochs only", STEPS)
     train_eval_samples: int = field(
         0, "training images, the same balanced part of them, that are scored whenever the test set is", ANY_COUNT
     )

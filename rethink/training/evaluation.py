@@ -1,6 +1,6 @@
 """Evaluation mode: accuracy over a set, and the exact interpolation check."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +44,15 @@ class Evaluator:
 
     def scores(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Scores:
         """Mean loss and accuracy over the samples `indices` of a split."""
+        scores = self.scores_within(samples, indices, None)
+        assert scores is not None, "no loss is too large"
+        return scores
+
+    def scores_within(self, samples: Samples, indices: npt.NDArray[np.int64], most_loss: float | None) -> Scores | None:
+        """The same, or nothing if the mean loss is above `most_loss`, or nan.
+
+        No loss is negative, so the pass ends as soon as the first ones, the likeliest errors, add up to more.
+        """
         loss = torch.zeros((), dtype=torch.float64, device=self._device)
         correct = torch.zeros(2, dtype=torch.int64, device=self._device)
         with self._evaluating():
@@ -52,8 +61,21 @@ class Evaluator:
                 loss += F.cross_entropy(logits, labels, reduction="sum").double()
                 rank = label_ranks(logits, labels)
                 correct += torch.stack(((rank < 1).sum(), (rank < 5).sum()))
+                if most_loss is not None and not float(loss) / len(indices) <= most_loss:
+                    return None
         top1, top5 = correct.tolist()
         return Scores(float(loss) / len(indices), top1 / len(indices), top5 / len(indices))
+
+    def visit(
+        self,
+        samples: Samples,
+        indices: npt.NDArray[np.int64],
+        take: Callable[[torch.Tensor, torch.Tensor], None],
+    ) -> None:
+        """Give `take` the logits (n, classes) and labels (n,) of each batch."""
+        with self._evaluating():
+            for images, labels in self._batches(samples, indices):
+                take(self._logits(images), labels)
 
     def interpolates(self, samples: Samples, indices: npt.NDArray[np.int64]) -> Interpolation:
         """Whether the network makes no error at all on the samples `indices`, the likeliest errors first.

@@ -49,7 +49,7 @@ class Measurement:
         """Measure what is due; a first fit is noted in `place`. `ended`: the epoch whose last step was just done."""
         started = time.perf_counter()
         check = None if ended is None else self._check(place, ended)
-        exact = self._exact_scores(place, check)
+        exact = self._exact_scores(place, check, ended)
         checked = time.perf_counter()
         test, train_eval = self._evaluated(place, exact, ends_epoch=ended is not None)
         return Measured(check, exact, test, train_eval, checked - started, time.perf_counter() - checked)
@@ -72,6 +72,7 @@ class Measurement:
             train_eval_top5_accuracy=self._top5(part),
             exact_train_accuracy=exact.accuracy if exact else None,
             exact_train_top5_accuracy=self._top5(exact),
+            exact_train_loss=_finite(exact.loss) if exact and exact is not PERFECT else None,
             fitted=measured.check.fitted if measured.check else None,
             checked_images=measured.check.checked_images if measured.check else 0,
             train_seconds=trained.seconds,
@@ -88,12 +89,24 @@ class Measurement:
             place.epochs_to_fit = place.epoch
         return check
 
-    def _exact_scores(self, place: Place, check: Interpolation | None) -> Scores | None:
+    def _exact_scores(self, place: Place, check: Interpolation | None, ended: EpochPass | None) -> Scores | None:
+        """Of the whole training subset, if it is due; a first loss of at most `stop_loss` is noted in `place`."""
+        reached = self._reached_loss(place, ended)
+        if reached is not None:
+            place.epochs_to_loss = place.epoch
         if check is not None and check.fitted:
-            return PERFECT
+            return PERFECT if reached is None else PERFECT._replace(loss=reached.loss)
+        if reached is not None:
+            return reached
         if place.diverged or not place.is_last(self._spec):
             return None
         return self.evaluator.scores(self._data.train, self._data.subset)
+
+    def _reached_loss(self, place: Place, ended: EpochPass | None) -> Scores | None:
+        is_awaited = self._spec.stop_loss is not None and place.epochs_to_fit and place.epochs_to_loss is None
+        if not is_awaited or ended is None or place.diverged:
+            return None
+        return self.evaluator.scores_within(self._data.train, ended.likeliest_errors_first(), self._spec.stop_loss)
 
     def _evaluated(
         self, place: Place, exact: Scores | None, *, ends_epoch: bool
@@ -105,7 +118,7 @@ class Measurement:
         test = self.evaluator.scores(self._data.test, np.arange(len(self._data.test.true_labels)))
         if not len(part):
             return test, None
-        known = exact is PERFECT or len(part) == len(self._data.subset)
+        known = (exact and exact.accuracy == 1) or len(part) == len(self._data.subset)
         return test, exact if exact and known else self.evaluator.scores(self._data.train, part)
 
     def _top5(self, scores: Scores | None) -> float | None:

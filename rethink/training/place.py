@@ -17,12 +17,13 @@ class Place:
     steps: int = 0
     images_seen: int = 0
     epochs_to_fit: int | None = None
+    epochs_to_loss: int | None = None
     diverged: bool = False
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> "Place":
         """The place that a mapping with further entries holds."""
-        return cls(**{field.name: state[field.name] for field in fields(cls)})
+        return cls(**{field.name: state[field.name] for field in fields(cls) if field.name in state})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +41,8 @@ class Place:
         return spec.evaluate_steps is not None and self.steps % spec.evaluate_steps == 0
 
     def is_test_due(self, spec: TrialSpec, *, ends_epoch: bool) -> bool:
-        is_tested = self.epoch == self.epochs_to_fit or (spec.test_every > 0 and self.epoch % spec.test_every == 0)
+        is_moment = self.epoch in (self.epochs_to_fit, self.epochs_to_loss)
+        is_tested = is_moment or (spec.test_every > 0 and self.epoch % spec.test_every == 0)
         return (ends_epoch and is_tested) or self.is_evaluation_step(spec) or self.is_last(spec)
 
     def steps_to_next_row(self, spec: TrialSpec, images: int) -> int:

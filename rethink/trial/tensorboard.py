@@ -39,7 +39,7 @@ CURVES = {
     "progress/images_per_second": "images_per_second",
 }
 OUTCOMES = ("outcome/epochs_to_fit", "outcome/test_error")
-_NOT_SHOWN = ("image_size", "batch_size", "max_epochs", "epochs_after_fit", "test_every", "precision")
+_NOT_SHOWN = ("image_size", "batch_size", "max_epochs", "epochs_after_fit", "stop_loss", "test_every", "precision")
 _VALUES = {bool: "bool_value", str: "string_value", int: "number_value", float: "number_value"}  # of a protocol buffer
 _TYPES = {
     bool: api_pb2.DATA_TYPE_BOOL,

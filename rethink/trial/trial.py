@@ -17,6 +17,7 @@ from rethink.training.loop import Training
 from rethink.training.reopened import reopen
 from rethink.trial.checkpoint_clock import CheckpointClock
 from rethink.trial.data_store import DataStore
+from rethink.trial.moment_log import MomentLog
 from rethink.trial.settings import TrialSettings
 from rethink.trial.trial_log import TrialLog
 from rethink.weights.checkpoint_file import NotWhole, TrialState, write_checkpoint
@@ -30,7 +31,9 @@ class Trial:
         self.spec = spec
         self._settings = settings
         self._run = RunDirectory(settings.run)
-        self._training = Training(spec, store.streams.open(spec, store.prepared(spec)), _device(settings))
+        data = store.streams.open(spec, store.prepared(spec))
+        self._training = Training(spec, data, _device(settings))
+        self._moments = MomentLog(self._run, spec, data, self._training.learner.network, _device(settings))
         self._records: list[Record] = []  # all of them: a checkpoint carries the rows, whose files may be lost
         self._is_unreported = False  # restored at a rung: nobody may have heard of it
         self._resumed_from = 0, 0  # epochs finished, steps
@@ -52,6 +55,7 @@ class Trial:
         for record in self._training.steps_and_records():
             if record:
                 self._records.append(record)
+                self.notes += self._moments.keep(self._records)
             is_last = record is not None and self._has_ended(record)
             if is_last or self._clock.is_due:
                 self._checkpoint(is_last)
@@ -129,18 +133,19 @@ class Trial:
         return stop_reason(self.spec, record.to_dict()) is not None
 
     def _header(self) -> dict[str, Any]:
-        return {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "device": self._settings.device,
-            "threads": torch.get_num_threads(),
-            "versions": versions(),
-            "data_sha256": self._data_sha256,
-            "resumed_from_epoch": self._resumed_from[0],
-            "resumed_from_steps": self._resumed_from[1],
-            "notes": self.notes,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        epoch, steps = self._resumed_from
+        about = {"device": self._settings.device, "data_sha256": self._data_sha256, "notes": self.notes}
+        return {**_process(), **about, "resumed_from_epoch": epoch, "resumed_from_steps": steps}
+
+
+def _process() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _device(settings: TrialSettings) -> torch.device:

@@ -118,7 +118,7 @@ def log_of_ray(run: RunDirectory, one: TrialSpec, records: Sequence[Record], sta
 
 
 def found_in(frames: Frames) -> Comparisons:
-    return Comparisons(frames.trials, frames.epochs)
+    return Comparisons(frames.trials, frames.epochs, lambda: frames.measures)
 
 
 def draw_runs(paths: Sequence[Path], folder: Path) -> Drawn:

@@ -20,7 +20,7 @@ from analysis.frames import load
 from analysis.report.report import write_report
 from rethink.cli.command_line import main
 
-COMPARISONS = ("inputs", "batch_norms", "regularizers", "imagenet", "levels", "rates", "sizes")
+COMPARISONS = ("inputs", "batch_norms", "regularizers", "imagenet", "levels", "rates", "sizes", "ranked")
 
 
 @pytest.fixture

@@ -152,7 +152,10 @@ def test_another_parquet_file_is_refused(packed: Path) -> None:
 def test_other_columns_and_other_trials_are_refused(packed: Path) -> None:
     whole = packed.read_bytes()
     rewritten(packed, lambda table: table.drop_columns("epochs"))
-    assert "has other columns than this version's; pack the run again" in refused(packed)
+    assert "has other columns than this version's (it lacks epochs); pack the run again" in refused(packed)
+    packed.write_bytes(whole)
+    rewritten(packed, lambda table: table.append_column("more", pa.array([0] * len(table))))
+    assert "has other columns than this version's (it has more)" in refused(packed)
     packed.write_bytes(whole)
     rewritten(packed, lambda table: table.slice(1))
     assert "its trials are not those of its run.json" in refused(packed)
@@ -167,6 +170,24 @@ def test_other_columns_and_other_trials_are_refused(packed: Path) -> None:
 
     rewritten(packed, altered)
     assert "sweep = 5" in refused(packed)
+
+
+def test_a_run_packed_before_some_fields_were_there_has_them_at_their_defaults(packed: Path) -> None:
+    ours = load(packed)
+
+    def earlier(table: pa.Table) -> pa.Table:
+        structs = table["measured"].combine_chunks().flatten()
+        names = [field.name for field in structs.type if field.name not in ("exact_train_loss", "epochs_to_loss")]
+        kept = pa.StructArray.from_arrays([structs.field(name) for name in names], names)
+        measured = pa.ListArray.from_arrays(table["measured"].combine_chunks().offsets, kept)
+        place = table.column_names.index("measured")
+        return table.set_column(place, "measured", measured).drop_columns(["stop_loss", "measures"])
+
+    rewritten(packed, earlier)
+    theirs = load(packed)
+    pd.testing.assert_frame_equal(ours.trials, theirs.trials)
+    pd.testing.assert_frame_equal(ours.epochs, theirs.epochs)
+    assert len(theirs.measures) == 0
 
 
 def test_a_folder_of_that_name_is_no_packed_run(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Which complexity measures order the generalization gaps of networks, and how surely that is known."""

@@ -11,6 +11,7 @@ from rethink.data.betons.beton import PreparedData
 from rethink.errors import RunError
 from rethink.files.atomic_files import replace_file
 from rethink.files.log_file import LOGGER
+from rethink.records.measures.measure_file import read_measures, write_measures
 from rethink.records.provenance import versions
 from rethink.records.record import stop_reason
 from rethink.records.rows import Attempt, Row, rows_of
@@ -125,6 +126,9 @@ def _copy(trial: _Found, run: RunDirectory) -> None:
     if checkpoint.exists():
         state, _ = read_checkpoint(checkpoint, TrialState)
         write_checkpoint(run.checkpoint(spec_id), msgspec.structs.replace(state, run_id=run.run_id))
+    measured = read_measures(trial.run.measures_file(spec_id), trial.run.run_id, spec_id)
+    if measured.states:
+        write_measures(run.measures_file(spec_id), msgspec.structs.replace(measured, run_id=run.run_id))
     curves = trial.run.tensorboard / trial.spec.name
     if curves.is_dir():
         shutil.copytree(curves, run.tensorboard / trial.spec.name, dirs_exist_ok=True)

@@ -8,7 +8,7 @@ from rethink.spec import TrialSpec
 from rethink.training.loop import Training
 from rethink.training.place import Place
 
-_EXACT = ("exact_train_accuracy", "exact_train_top5_accuracy")
+_EXACT = ("exact_train_accuracy", "exact_train_top5_accuracy", "exact_train_loss")
 _EVALUATED = (
     *("test_loss", "test_accuracy", "test_top5_accuracy"),
     *("train_eval_accuracy", "train_eval_top5_accuracy"),
@@ -37,6 +37,7 @@ def _reopened(spec: TrialSpec, record: Record) -> Record | None:
     ends_epoch = record.fitted is not None
     if not ends_epoch and not place.is_evaluation_step(spec):
         return None
-    left_out: dict[str, Any] = {} if record.fitted else dict.fromkeys(_EXACT)
+    is_exact = record.fitted or (ends_epoch and place.epochs_to_loss == place.epoch)
+    left_out: dict[str, Any] = {} if is_exact else dict.fromkeys(_EXACT)
     left_out |= {} if place.is_test_due(spec, ends_epoch=ends_epoch) else dict.fromkeys(_EVALUATED)
     return dataclasses.replace(record, **left_out)

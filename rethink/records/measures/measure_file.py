@@ -29,6 +29,11 @@ class MeasuredState(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     test_accuracy: Fraction | None
     values: dict[str, float | None]  # by the measure's name; None: undefined, or not finite
 
+    def without(self, moments: Iterable[Moment]) -> "MeasuredState":
+        """The same state, which is at these moments no longer."""
+        left = tuple(moment for moment in self.moments if moment not in moments)
+        return msgspec.structs.replace(self, moments=left)
+
 
 class TrialMeasures(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The content of the file."""
@@ -39,12 +44,13 @@ class TrialMeasures(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fi
     states: tuple[MeasuredState, ...] = ()  # in the order of steps
 
     def with_state(self, state: MeasuredState) -> "TrialMeasures":
-        """The same with this state in place of what is known after as many steps, or of its moments."""
-        others = [
-            other for other in self.states if other.steps != state.steps and not {*other.moments} & {*state.moments}
-        ]
-        states = tuple(sorted([*others, state], key=lambda one: one.steps))
-        return msgspec.structs.replace(self, states=states)
+        """The same with this state in place of what is known after as many steps; its moments are no other's.
+
+        A trial that goes on beyond its limit ends anew: the old end may be its fit all the same.
+        """
+        others = [other.without(state.moments) for other in self.states if other.steps != state.steps]
+        states = sorted([*(other for other in others if other.moments), state], key=lambda one: one.steps)
+        return msgspec.structs.replace(self, states=tuple(states))
 
 
 def moments_of(spec: TrialSpec, row: Mapping[str, Any]) -> tuple[Moment, ...]:

@@ -47,7 +47,12 @@ def test_what_is_written_is_read(path: Path) -> None:
 
 def test_a_moment_has_one_state(path: Path) -> None:
     measures = written(path, state(("fit", "end"), 50), state(("fit",), 40), state(("loss",), 40))
-    assert [(one.moments, one.steps) for one in measures.states] == [(("loss",), 40)]
+    assert [(one.moments, one.steps) for one in measures.states] == [(("loss",), 40), (("end",), 50)]
+
+
+def test_a_trial_that_goes_on_ends_anew_and_keeps_its_fit(path: Path) -> None:
+    measures = written(path, state(("fit", "end"), 50), state(("loss", "end"), 70))
+    assert [(one.moments, one.steps) for one in measures.states] == [(("fit",), 50), (("loss", "end"), 70)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.made_record import made_record
 from tests.undisturbed import recorded_rows, undisturbed_rows
 
 # 200 samples in batches of 32: seven steps an epoch.
+EASY = {"label_corruption": 0.0, "stop_loss": 0.02, "train_samples": 40, "batch_size": 10, "test_every": 0}
 FIELDS: dict[str, Any] = {"batch_size": 32, "dropout": 0.5, "label_corruption": 1.0}
 
 
@@ -53,6 +54,8 @@ def test_limits_are_no_part_of_what_a_trial_is(make_spec: Callable[..., TrialSpe
         ({"max_epochs": 2, "test_every": 0}, {"max_epochs": 4}),
         ({"max_epochs": 2, "test_every": 2, "train_eval_samples": 50}, {"max_epochs": 4}),
         ({"max_epochs": 3, "test_every": 2, "train_eval_samples": 50}, {"max_epochs": 4}),
+        # An easy set: without an error in epochs 11, 15 and 18, at that loss in epoch 18.
+        *(({**EASY, "max_epochs": epochs}, {"max_epochs": 60}) for epochs in (10, 11, 15, 16)),
         ({"max_steps": 10}, {"max_steps": None, "max_epochs": 3}),
         ({"max_steps": 14}, {"max_steps": 20}),
         ({"max_steps": 3}, {"max_steps": 5}),
@@ -68,7 +71,7 @@ def test_its_rows_are_those_of_one_long_run(
     make_spec: Callable[..., TrialSpec],
     make_training: Callable[..., Training],
 ) -> None:
-    given_up = make_spec(**FIELDS, **low)
+    given_up = make_spec(**{**FIELDS, **low})
     raised = dataclasses.replace(given_up, **high)
     run = RunDirectory(settings.run)
     train(given_up, settings)

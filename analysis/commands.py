@@ -21,7 +21,6 @@ from analysis.statistics.cells import summary
 from analysis.tables.ranking_text import ranking_text
 from analysis.tables.summary_text import to_text
 from rethink.errors import RethinkError, RunError, SpecError
-from rethink.records.measures.measure_file import MOMENTS
 from rethink.records.outputs import REPORT, check_file, check_folder, write
 from rethink.records.run_directory import RunDirectory
 from rethink.terminal import put
@@ -90,12 +89,11 @@ def show_ranking(runs: Sequence[Path], moment: str | None) -> None:
         RunError: Fewer than two networks were measured at that moment.
     """
     loaded = frames.load(*runs)
-    table = ranking.ranking(loaded.trials, loaded.measures)
-    known = [name for name in MOMENTS if (table["moment"] == name).any()]
-    chosen = moment or ranking.moment_of(table)
-    if chosen is None or chosen not in known:
-        told = f"there are for {', '.join(known)}" if known else "`rethink measure RUN` adds what is missing"
-        raise RunError(f"there are no measures of two networks at moment {chosen or 'fit, loss or end'}: {told}")
+    chosen = moment or ranking.moment_of(loaded.measures) or "fit"
+    table = ranking.ranking(loaded.trials, loaded.measures, [chosen])
+    if table.empty:
+        told = ", ".join(sorted(set(loaded.measures["moment"]))) or "none: `rethink measure RUN` adds them"
+        raise RunError(f"no two networks were measured at moment {chosen}; there are measures of: {told}")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(ranking_text(table, loaded.trials, loaded.measures, chosen, width))
 

@@ -1,5 +1,6 @@
 """Comparisons: the trials of each figure and table, equal in everything except what is compared."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,8 @@ from analysis.grouping.conditions import (
 )
 from analysis.published.variants import original_variants
 from analysis.ranking.networks import hyperparameters_of
-from analysis.ranking.ranking import ranking
+from analysis.ranking.ranking import moment_of, ranking
+from rethink.errors import SpecError
 
 LEAST_RANKED, LEAST_AXES = 30, 3  # networks and hyperparameters from which a ranking is drawn unasked
 ORIGINAL_VARIANTS = "imagenet_regularization"  # name of one of the figures of ImageNet
@@ -168,12 +170,19 @@ def rates_of(trials: pd.DataFrame) -> pd.DataFrame | None:
 def ranked_of(trials: pd.DataFrame, read_measures: Callable[[], pd.DataFrame]) -> Ranked | None:
     """The measures and their ranking, of many networks that differ in several hyperparameters: other orders say little.
 
-    The measures frame is read only for these.
+    The measures frame is read only for these. Warns of runs that cannot be ranked together.
     """
     if len(trials) < LEAST_RANKED or len(hyperparameters_of(trials)) < LEAST_AXES:
         return None
     measures = read_measures()
-    table = ranking(trials, measures)
+    moment = moment_of(measures)
+    if moment is None:
+        return None
+    try:
+        table = ranking(trials, measures, [moment])
+    except SpecError as error:
+        warnings.warn(f"complexity measures are not ranked: {error}", stacklevel=2)
+        return None
     return None if table.empty else (measures, table)
 
 

@@ -1,6 +1,6 @@
 """The ranking: how each measure orders generalization gaps, with intervals, beside measures that know nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ _LOGARITHMS = {measure.name for measure in MEASURES if measure.is_logarithm}
 _Row = dict[str, Any]
 
 
-def ranking(trials: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """How each measure orders the generalization gaps of these networks, at each moment.
+def ranking(trials: pd.DataFrame, measures: pd.DataFrame, moments: Sequence[str] = tuple(MOMENTS)) -> pd.DataFrame:
+    """How each measure orders the generalization gaps of these networks, at each of some moments.
 
     Larger values are taken to foretell larger gaps. Where the size of the training set differs, each measure is judged
     twice: as it is, and `normalized`. The known-null measures come first: noise drawn anew for each network, or for
@@ -34,6 +34,7 @@ def ranking(trials: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     Args:
         trials: `load(...).trials`, or some of its rows.
         measures: `load(...).measures`, or the rows of the same trials.
+        moments: Among fit, loss and end.
 
     Returns:
         One row per moment, measure, normalization, statistic and hyperparameter: docs/dataframes.md. No row of a
@@ -43,7 +44,7 @@ def ranking(trials: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
         SpecError: Two trials are the same network: they differ in no hyperparameter and in no seed.
     """
     rows: list[_Row] = []
-    for moment in MOMENTS:
+    for moment in moments:
         networks = networks_at(measures, moment)
         if networks is not None:
             rows += [{"moment": moment, "trials": len(trials), **row} for row in _ranked(networks)]
@@ -106,9 +107,13 @@ def _row(judge: Judge, name: str, is_normalized: bool, values: Floats, statistic
     }
 
 
-def moment_of(table: pd.DataFrame) -> str | None:
-    """The moment at which networks are compared unless another one is asked for: at equal loss, else at the fit."""
-    known = set(table["moment"])
+def moment_of(frame: pd.DataFrame) -> str | None:
+    """The moment at which networks are compared unless another one is asked for: at equal loss, else at the fit.
+
+    Args:
+        frame: The measures frame, or a ranking; None for one without rows.
+    """
+    known = set(frame["moment"])
     return next((moment for moment in ("loss", "fit", "end") if moment in known), None)
 
 

@@ -24,6 +24,7 @@ from analysis.tables.cell_rows import (
     spread_of,
 )
 from analysis.tables.imagenet_tables import table_2, variants_table
+from analysis.tables.ranking_tables import ranking_tables
 from analysis.tables.table import Table, plain
 from rethink.spec import number_text
 
@@ -61,13 +62,14 @@ def published_tables(found: Comparisons) -> list[Table]:
 
 
 def to_markdown(found: Comparisons, scale: str) -> str:
-    """All of them, with the scale of ours and the source of what was published."""
+    """All of them and the ranking, with the scale of ours and the source of what was published."""
     head = [
         "# Tables",
         f"Ours: {plain(scale)}. n counts trials; ±: sample standard deviation over the n trials.",
         READING,
     ]
-    return "\n\n".join([*head, *(table.to_markdown() for table in published_tables(found))]) + "\n"
+    tables = [*published_tables(found), *ranking_tables(found)]
+    return "\n\n".join([*head, *(table.to_markdown() for table in tables)]) + "\n"
 
 
 def _inputs(found: Comparisons) -> Table | None:

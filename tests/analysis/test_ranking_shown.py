@@ -1,6 +1,7 @@
 """The ranking as it is shown: in the terminal, by SQL, in the figures and in the report; absent trials are named."""
 
 import itertools
+import shutil
 
 import pandas as pd
 import pytest
@@ -84,12 +85,12 @@ def test_intervals_go_where_the_terminal_is_too_narrow(run, capsys, monkeypatch)
 
 def test_a_moment_that_no_two_networks_came_to_is_refused_in_one_line(run, capsys):
     assert main(["rank", str(run.root), "--moment", "loss"]) == 2
-    assert "no measures of two networks at moment loss: there are for fit, end" in capsys.readouterr().err
+    assert "no two networks were measured at moment loss; there are measures of: end, fit" in capsys.readouterr().err
 
 
 def test_a_run_without_measures_is_refused_in_one_line(tmp_path):
     bare = make_run(tmp_path / "bare", [spec(), spec(seed=1)])
-    with pytest.raises(RunError, match="`rethink measure RUN` adds"):
+    with pytest.raises(RunError, match="none: `rethink measure RUN` adds"):
         show_ranking([bare.root], None)
 
 
@@ -104,6 +105,13 @@ def test_figures_have_it_where_three_hyperparameters_vary(run, tmp_path):
     assert names[-2:] == ["measures_against_gap", "ranking"]
     few = found_in(load(make_run(tmp_path / "few", [spec(), spec(label_corruption=1.0)]).root))
     assert few.ranked is None
+
+
+def test_one_network_in_two_runs_is_not_ranked_twice(run, tmp_path):
+    again = shutil.copytree(run.root, tmp_path / "again")
+    found = found_in(load(run.root, again))
+    with pytest.warns(UserWarning, match="not ranked: trials .* of demo and .* of again are one network twice"):
+        assert found.ranked is None
 
 
 @pytest.mark.slow

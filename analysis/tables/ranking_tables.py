@@ -16,27 +16,28 @@ from rethink.records.measures.measure_file import MOMENTS
 _Row = Mapping[Any, Any]
 _OfMeasure = dict[str, _Row]  # by statistic or hyperparameter
 _HEADS = {
-    "sign_error_mean": "sign-error",
+    "sign_error_mean": "error",
     "sign_error_90": "90%",
     "sign_error_max": "max",
     "psi": "psi",
     "tau": "tau",
-    "conditional_information": "information",
+    "conditional_information": "info",
 }
 _WITH_INTERVAL = ("sign_error_mean", "psi", "tau", "conditional_information")
 _ABOUT = (
     "{networks} networks {moment}, {replicates} replicates of {settings} settings. A larger value is taken to foretell "
-    "a larger gap. Sign-error: how often a measure misorders two settings that differ in one hyperparameter, 0.5 is a "
-    "coin; mean, 90th percentile and maximum over {environments:,} environments ({no_environments:,} left out: too few "
-    "pairs above noise). psi: mean of Kendall's tau over {groups:,} groups that differ in one hyperparameter alone "
-    "({no_groups:,} without a pair above noise). tau: over {pairs:,} pairs ({no_pairs:,} below the test set's noise "
-    "left out). information: the least of what the measure tells of the gap, 0 to 1, given any two hyperparameters. "
-    "In brackets: 95% intervals by bootstrap over replicates; of null measures, which know nothing: the range of 95 of "
-    "100 draws. /m: normalized by the size of the training set. Measures by the exact norm of convolutions, _fft, "
-    "stand here where they differ from those without."
+    "a larger gap. error: sign-error, how often a measure misorders two settings that differ in one hyperparameter "
+    "(0.5 is a coin): mean, 90th percentile and maximum over {environments:,} environments ({no_environments:,} left out: "
+    "too few pairs above noise). psi: mean of Kendall's tau over {groups:,} groups that differ in one hyperparameter "
+    "alone ({no_groups:,} without a pair above noise). tau: over {pairs:,} pairs ({no_pairs:,} below the test set's "
+    "noise left out). info: conditional mutual information, the least that the measure tells of the gap, 0 to 1, given "
+    "any two hyperparameters. n: networks that have the measure; others are in none of its pairs. In brackets: 95% "
+    "intervals by bootstrap over replicates; of null measures, which know nothing: the range of 95 of 100 draws. /m: "
+    "normalized by the size of the training set. Measures by the exact norm of convolutions, _fft, stand here where "
+    "they differ from those without."
 )
 _BY_AXIS = (
-    "psi among networks that differ in one hyperparameter alone, in brackets the 95% interval; the second row counts "
+    "psi among networks that differ in one hyperparameter alone, in brackets the 95% interval; (groups) counts those "
     "groups with a pair above the test set's noise."
 )
 
@@ -54,14 +55,22 @@ def overall_table(table: pd.DataFrame, moment: str, intervals: bool = True) -> T
     """Each measure by all statistics over all hyperparameters, the smallest mean sign-error first."""
     own = table[(table["moment"] == moment) & table["hyperparameter"].isna()]
     rows = [
-        [name, *(_text(of_measure.get(statistic), intervals and statistic in _WITH_INTERVAL) for statistic in _HEADS)]
+        [
+            name,
+            *(_text(of_measure[statistic], intervals and statistic in _WITH_INTERVAL) for statistic in _HEADS),
+            f"{of_measure['tau']['networks']:,}",
+        ]
         for name, of_measure in _ordered(own, "statistic", "sign_error_mean")
     ]
-    return Table("Ranking of complexity measures", _about(own, moment), ["measure", *_HEADS.values()], rows)
+    heads = ["measure", *_HEADS.values(), "n"]
+    return Table("Ranking of complexity measures", _about(own, moment), heads, rows)
 
 
 def psi_table(table: pd.DataFrame, moment: str, intervals: bool = True) -> Table:
-    """ψ of each measure by the hyperparameter that differs, the measures in the order of the table of all."""
+    """ψ of each measure by the hyperparameter that differs, the measures in the order of the table of all.
+
+    Without intervals it is narrow, its head in two lines.
+    """
     at = table[table["moment"] == moment]
     own = at[(at["statistic"] == "psi") & at["hyperparameter"].notna()]
     axes = list(dict.fromkeys(own["hyperparameter"].astype(str)))
@@ -69,8 +78,12 @@ def psi_table(table: pd.DataFrame, moment: str, intervals: bool = True) -> Table
     order = [name for name, _ in _ordered(at[at["hyperparameter"].isna()], "statistic", "sign_error_mean")]
     counts = ["(groups)", *(f"{own[own['hyperparameter'] == axis]['n'].max()}" for axis in axes)]
     rows = [[name, *(_text(by_measure[name].get(axis), intervals) for axis in axes)] for name in order]
-    heads = [axis.replace("_", " ") for axis in axes]
-    return Table("psi by hyperparameter", _BY_AXIS, ["measure", *heads], [counts, *rows])
+    if intervals:
+        heads = ["measure", *(axis.replace("_", " ") for axis in axes)]
+        return Table("psi by hyperparameter", _BY_AXIS, heads, [counts, *rows])
+    words = [axis.partition("_") for axis in axes]  # a narrow terminal has them in two lines
+    heads, further = ["measure", *(first for first, _, _ in words)], ["", *(rest for _, _, rest in words)]
+    return Table("psi by hyperparameter", _BY_AXIS, heads, [further, counts, *rows])
 
 
 def _ordered(rows: pd.DataFrame, column: str, by: str | None) -> list[tuple[str, _OfMeasure]]:
@@ -90,7 +103,7 @@ def _place(name: str, row: _Row) -> tuple[bool, float]:
 
 def name_of(row: _Row) -> str:
     """The measure's name; /m if it is normalized."""
-    return f"{row['measure']}{' /m' if row['normalized'] else ''}"
+    return f"{row['measure']}{'/m' if row['normalized'] else ''}"
 
 
 def _text(row: _Row | None, interval: bool) -> str:

@@ -68,6 +68,7 @@ def test_the_command_shows_every_measure_and_names_who_is_not_ranked(run, capsys
     order = [line[0] for line in lines if line[0] in ("l2_norm", "inverse_margin", "parameters")]
     assert order[:3] == ["l2_norm", "parameters", "inverse_margin"]
     (perfect, _) = (line for line in lines if line[0] == "l2_norm")
+    assert perfect[-1] == "31"
     assert perfect[1:4] == ["0.00", "[0.00,", "0.00]"]
     missing = "31 of 32 trials are ranked; 1 are not: they have no gap at this moment (1 max_epochs):"
     assert missing in " ".join(text.split())

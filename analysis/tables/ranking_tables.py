@@ -25,16 +25,16 @@ _HEADS = {
 }
 _WITH_INTERVAL = ("sign_error_mean", "psi", "tau", "conditional_information")
 _ABOUT = (
-    "{networks} networks {moment}, {replicates} replicates of {settings} settings. A larger value is taken to foretell "
-    "a larger gap. error: sign-error, how often a measure misorders two settings that differ in one hyperparameter "
-    "(0.5 is a coin): mean, 90th percentile and maximum over {environments:,} environments ({no_environments:,} left out: "
-    "too few pairs above noise). psi: mean of Kendall's tau over {groups:,} groups that differ in one hyperparameter "
-    "alone ({no_groups:,} without a pair above noise). tau: over {pairs:,} pairs ({no_pairs:,} below the test set's "
-    "noise left out). info: conditional mutual information, the least that the measure tells of the gap, 0 to 1, given "
-    "any two hyperparameters. n: networks that have the measure; others are in none of its pairs. In brackets: 95% "
-    "intervals by bootstrap over replicates; of null measures, which know nothing: the range of 95 of 100 draws. /m: "
-    "normalized by the size of the training set. Measures by the exact norm of convolutions, _fft, stand here where "
-    "they differ from those without."
+    "{networks} networks {moment}, {replicates} replicates of {settings} settings. A larger value is taken to "
+    "foretell a larger gap. error: sign-error, how often a measure misorders two settings that differ in one "
+    "hyperparameter (0.5 is a coin): mean, 90th percentile and maximum over {environments:,} environments "
+    "({no_environments:,} left out: too few pairs above noise). psi: mean of Kendall's tau over {groups:,} groups "
+    "that differ in one hyperparameter alone ({no_groups:,} without a pair above noise). tau: over {pairs:,} pairs "
+    "({no_pairs:,} below the test set's noise left out). info: conditional mutual information, the least that the "
+    "measure tells of the gap, 0 to 1, given any two hyperparameters. n: networks that have the measure; others are "
+    "in none of its pairs. In brackets: 95% intervals by bootstrap over replicates; of null measures, which know "
+    "nothing: the range of 95 of 100 draws. /m: normalized by the size of the training set. Measures by the exact "
+    "norm of convolutions, _fft, stand here where they differ from those without."
 )
 _BY_AXIS = (
     "psi among networks that differ in one hyperparameter alone, in brackets the 95% interval; (groups) counts those "

@@ -23,6 +23,7 @@ COMPARED = {"model": "mlp", "stop_loss": 0.01, "learning_rate_decay": 1.0, "test
 SWEEP = Sweep(
     name="complexity",
     about="Which complexity measures order the generalization gaps of networks, with label noise as an axis.",
+    figure="no figure of the paper: the ranking of Jiang et al. and of Dziugaite et al., with label noise as an axis",
     variants={
         "default": [
             {

@@ -58,7 +58,7 @@ def test_a_start_whose_trials_cannot_begin_leaves_nothing(
     def refuse(*_: Any) -> None:
         raise OSError("no trial")
 
-    monkeypatch.setattr(start_and_resume, "_execute", refuse)
+    monkeypatch.setattr(start_and_resume, "execute", refuse)
     assert run_sweep(SWEEP, ["--storage", str(tmp_path), "--cache-dir", str(cache_dir), "--name", "run"]) == 2
     assert not list(tmp_path.iterdir())
 
@@ -120,7 +120,7 @@ def test_the_command_is_recorded_as_it_can_be_pasted(
 ) -> None:
     typed = ["rethink", "run", "tiny", "--name", "a b", "\udcff"]
     monkeypatch.setattr(sys, "argv", typed)
-    monkeypatch.setattr(start_and_resume, "_execute", lambda run, *_: None)
+    monkeypatch.setattr(start_and_resume, "execute", lambda run, *_: None)
     run = start_and_resume.start(
         SWEEP,
         "default",

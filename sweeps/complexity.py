@@ -5,13 +5,16 @@ on to a cross-entropy of 0.01, where networks are compared at equal loss. Jiang 
 et al. (arXiv 2010.11924) rank measures on such grids; neither varies the share of random labels.
 
     python sweeps/complexity.py                    MLPs on 10,000 test images of Fashion-MNIST (Debian's package
-                                                   dataset-fashion-mnist, or a download): docs/ranking.md has the time
+                                                   dataset-fashion-mnist, or a download): an hour on two busy CPUs
     python sweeps/complexity.py --cifar10 --data-dir DIR
                                                    about a thousand MLPs on CIFAR-10: untested
     rethink measure RUN && rethink rank RUN        the measures that cost more, and the ranking
 
-Five replicates, since an environment of two settings counts from an effective 12 pairs of replicates. Gaps of less than
-2 points on 10,000 test images are noise, so the sizes, widths and levels lie far apart.
+Five replicates, since an environment of two settings counts from an effective 12 pairs of replicates. Gaps that differ
+by less than 2 points on 10,000 test images are noise, so sizes, widths and levels lie far apart. At a learning rate of
+0.05 and a batch of 32, narrow networks do not fit.
+
+Expect (docs/ranking.md): at equal loss every norm orders levels; none orders widths, sizes and batch sizes as well.
 """
 
 from rethink.cli import run_sweep
@@ -23,6 +26,11 @@ COMPARED = {"model": "mlp", "stop_loss": 0.01, "learning_rate_decay": 1.0, "test
 SWEEP = Sweep(
     name="complexity",
     about="Which complexity measures order the generalization gaps of networks, with label noise as an axis.",
+    took={
+        "default": "65 min on two busy CPUs, and `rethink measure` as long",
+        "cifar10": "never run",
+        "smoke": "half a minute",
+    },
     figure="no figure of the paper: the ranking of Jiang et al. and of Dziugaite et al., with label noise as an axis",
     variants={
         "default": [

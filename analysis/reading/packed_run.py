@@ -6,6 +6,7 @@ It is small enough to be kept with a text that quotes the run, and all that is d
 import dataclasses
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ Start = TypeVar("Start", RunRecord, Addition)
 SUFFIX = ".parquet"
 MEASURES = pa.field("measures", pa.string())  # JSON; null: none; no such column: packed by earlier code
 _RUN, _DIGEST = b"rethink.run", b"rethink.sha256"  # run.json in the file's metadata, and its SHA-256
+_PROGRAM = re.compile(r"^('/[^']*'|/\S*)")  # of a command line that begins with an absolute path
 _FOLDERS = re.compile(r"(--(?:data-dir|cache-dir|storage)[ =])('[^']*'|\S+)")  # of a command line
 
 
@@ -105,8 +107,14 @@ def _without_folders(start: Start) -> Start:
 
 
 def without_folders(command: str) -> str:
-    """A command line whose options name no folder of this machine."""
-    return _FOLDERS.sub(r"\1DIR", command)
+    """A command line whose program and options name no folder of this machine."""
+    return _PROGRAM.sub(_without_root, _FOLDERS.sub(r"\1DIR", command), count=1)
+
+
+def _without_root(found: re.Match[str]) -> str:
+    """The file's name alone, and its folder where that is part of the program: rethink/__main__.py, sweeps/NAME.py."""
+    path = Path(found[0].strip("'"))
+    return shlex.quote(str(Path(*path.parts[-2:])) if path.parent.name in ("rethink", "sweeps") else path.name)
 
 
 def _whole(metadata: Mapping[bytes, bytes]) -> bytes:

@@ -13,6 +13,7 @@ from rethink.cli.command_line import main
 
 DOCS = Path(__file__).parents[2] / "docs"
 PACKED = sorted((DOCS / "data").glob("*.parquet"))
+DRAWN = [pytest.param(path, marks=[pytest.mark.slow] if path.stem.startswith("ranking") else []) for path in PACKED]
 
 
 @pytest.mark.parametrize("path", PACKED, ids=lambda path: path.stem)
@@ -57,14 +58,28 @@ def test_the_slowdowns_of_cifar10_are_those_of_its_pairs() -> None:
         assert re.search(rf"{re.escape(factor)}[^*]*\(n = {row['pairs']} pairs\)", text), factor
 
 
-@pytest.mark.parametrize("path", PACKED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", DRAWN, ids=lambda path: path.stem)
 def test_one_command_draws_its_figures_and_tables(path: Path, tmp_path: Path) -> None:
     """The one that docs/results.md names; the tables come out byte for byte, pixels as the fonts have them."""
     drawn = DOCS / "figures" / path.stem.rpartition("_")[2]
-    text = (DOCS / "results.md").read_text()
+    text = " ".join((DOCS / "results.md").read_text().split())
     assert f"rethink figures docs/data/{path.name} --output docs/figures/{drawn.name}" in text
     assert main(["figures", str(path), "--output", str(tmp_path)]) == 0
     assert (tmp_path / "tables.md").read_text() == (drawn / "tables.md").read_text()
     assert {file.name for file in tmp_path.iterdir()} - {file.name for file in drawn.iterdir()} <= {
         f"{file.stem}.svg" for file in drawn.glob("*.png")
     }
+
+
+def test_the_ranking_in_the_text_is_that_of_the_tables() -> None:
+    """Sign-errors with interval, 90th percentile and maximum; then psi of four hyperparameters."""
+    tables = (DOCS / "figures" / "complexity" / "tables.md").read_text()
+    overall, by_axis = tables.split("## Ranking of complexity measures")[1].split("## psi by hyperparameter")
+    rows = re.findall(r"^\| (\w+(?:/m)?) \| (\d\.\d\d \[.*) \|$", (DOCS / "ranking.md").read_text(), re.MULTILINE)
+    assert len(rows) == 15
+    for measure, texts in rows:
+        said = texts.replace("\N{MINUS SIGN}", "-").split(" | ")
+        (errors,) = re.findall(rf"^\| {measure} \| (.*) \|$", overall, re.MULTILINE)
+        (psis,) = re.findall(rf"^\| {measure} \| (.*) \|$", by_axis, re.MULTILINE)
+        assert said[:3] == errors.split(" | ")[:3], measure
+        assert said[3:] == [psi.split(" [")[0] for psi in psis.split(" | ")[:4]], measure

@@ -14,6 +14,7 @@ from made_runs import make_run, spec, write_trial
 
 from analysis.commands import answer, pack_run, report_runs, show_figures
 from analysis.frames import load
+from analysis.reading.packed_run import without_folders
 from analysis.reading.run_facts import read_runs
 from rethink.errors import RunError, SpecError
 from rethink.records.run_directory import RunDirectory
@@ -194,3 +195,16 @@ def test_a_folder_of_that_name_is_no_packed_run(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").mkdir()
     with pytest.raises(FileNotFoundError, match="is no run directory"):
         load(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "public"),
+    [
+        ("/home/me/rethink/rethink/__main__.py run complexity", "rethink/__main__.py run complexity"),
+        ("'/home/my code/sweeps/x.py' --smoke", "sweeps/x.py --smoke"),
+        ("/home/me/venv/bin/rethink run x --name /y", "rethink run x --name /y"),
+        ("my_sweep.py --smoke", "my_sweep.py --smoke"),
+    ],
+)
+def test_a_program_is_named_without_its_folder(recorded: str, public: str) -> None:
+    assert without_folders(recorded) == public

@@ -107,5 +107,6 @@ def _draw(axes: Axes, rows: pd.DataFrame, looks: dict[float, style.Look]) -> Non
         axes.tick_params(axis="x", which="minor", labelsize=style.SMALL - 1 if few else 0)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.get_offset_text().set_fontsize(style.SMALL)
     axes.set_ylim(min(0.0, float(rows["gap"].min())), 1)
     axes.set_ylabel("gap", fontsize=style.SMALL)

@@ -75,7 +75,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, statistic: str, greater_is_better: boo
         _mark(axes, row, height, look)
     if statistic == "sign_error_mean":
         for name, marker in (("sign_error_90", "v"), ("sign_error_max", "x")):
-            for row in of(name, None).to_dict("records"):
+            for row in of(name, None).dropna(subset=["value"]).to_dict("records"):
                 look = _NORMALIZED if row["normalized"] else _AS_IT_IS
                 at = order.index(row["measure"]) + (-0.13 if row["normalized"] else 0.13)
                 axes.plot(row["value"], at, marker, color=look.color, markersize=2, markeredgewidth=0.5, alpha=0.6)

@@ -201,7 +201,8 @@ def test_rows_that_no_spec_owns_are_refused(tmp_path):
 
 def test_every_stop_reason_has_a_status():
     for reason in STOP_REASONS:
-        assert trial_history.status(reason == "interpolated", begun=True, reason=reason) in (
+        fitted = reason in ("interpolated", "stop_loss")
+        assert trial_history.status(fitted, begun=True, reason=reason) in (
             "fitted",
             "censored",
             "failed",

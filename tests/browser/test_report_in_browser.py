@@ -100,7 +100,7 @@ def test_it_says_what_the_frames_say(open_page: Open, run: RunDirectory) -> None
     link = page.locator("a[download]").get_attribute("href") or ""
     table = pd.read_csv(io.BytesIO(base64.b64decode(link.partition("base64,")[2])))
     assert table["spec_id"].tolist() == trials["spec_id"].tolist()
-    assert table["test_error"].tolist() == pytest.approx(trials["test_error"].tolist(), nan_ok=True)
+    assert table["test_error"].tolist() == pytest.approx(trials["test_error"].astype("float64").tolist(), nan_ok=True)
     text = page.inner_text("body")
     assert "RuntimeError: <out of memory> & more" in text
     recorded = run.read_run()

@@ -79,6 +79,7 @@ def test_every_field_decides_the_id() -> None:
     options: dict[str, Any] = {"train_samples": 100, "depth": 28, "width": 1, "batch_norm": True}
     options |= {"random_crop": True, "crop_padding": 4, "jpeg_quality": 90, "max_side": 500, "gradient_clip": 2.0}
     options |= {"max_steps": 10, "evaluate_steps": 10, "start_from": "ab", "auxiliary_weight": 0.4}
+    options |= {"stop_loss": 0.1}
     spec = TrialSpec(**GOOD, **options)
     changed: dict[str, Any] = {"dataset": "e", "model": "n", "precision": "bf16", "pixel_corruption": "gaussian"}
     changed |= {"batch_norm": False, "flip": True, "normalization": "unit", "optimizer": "rmsprop", "start_from": "cd"}

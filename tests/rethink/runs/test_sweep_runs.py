@@ -40,6 +40,8 @@ FIGURES = {
     "explicit_regularization": _files("explicit_regularization"),
     "implicit_regularization": _files("batch_norm"),
     "learning_rate": _files("learning_rate"),
+    "capacity": _files("capacity"),
+    "complexity": _files("epochs_to_fit", "test_error"),
     "imagenet_regularization": _files("imagenet_regularization", "imagenet_table_2"),
 }
 
@@ -75,6 +77,7 @@ def test_every_trial_of_a_smoke_variant_ends(runs: dict[str, RunDirectory], name
         "interpolated",
         "max_epochs",
         "max_steps",
+        "stop_loss",
         *(["scheduler"] if gives_up else []),
     }
     assert {path.name for path in runs[name].figures.iterdir()} == {*FIGURES[name], "tables.md"}
@@ -232,7 +235,8 @@ def test_a_trial_that_fails_is_said_so_and_kept(
     assert trials.loc[other.spec_id, "stop_reason"] == "interpolated"
     assert "Error" in damaged.error_file(victim.spec_id).read_text()
     printed = capsys.readouterr().out
-    assert printed.startswith("trials       1 in 1 cell (1 mlp_1x512), 1 at a time, on CPUs\nrun          ")
+    assert printed.startswith("trials       1 in 1 cell (1 mlp_1x512), 1 at a time, on CPUs\nexpected     about ")
+    assert f"\nrun          {damaged.root}\n" in printed
     assert f"rethink resume {damaged.root}" in printed
     assert str(damaged.error_file(victim.spec_id)) in printed
     damaged.checkpoint(victim.spec_id).write_bytes(b"garbage")

@@ -27,7 +27,7 @@ SWEEP = Sweep(
     name="complexity",
     about="Which complexity measures order the generalization gaps of networks, with label noise as an axis.",
     took={
-        "default": "65 min on two busy CPUs, and `rethink measure` as long",
+        "default": "65 min on two busy CPUs",
         "cifar10": "never run",
         "smoke": "half a minute",
     },
